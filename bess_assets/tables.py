@@ -666,9 +666,10 @@ USE_MONTHLY = Table(
         Column("outages", "count", "stretches of such hours that began in the month", _OF_LIMITS, required=True),
         Column("as_known_hours", "count", "hours whose day-ahead AS awards are known", _from("as_revenue", "award_mw", "exists"), required=True),
         Column("as_hours", "count", "of them those with an award", _from("as_revenue", "award_mw"), required=True),
-        Column("as_up_mwh", "number", "upward day-ahead AS awards, MW summed over these hours", _from("as_revenue", "award_mw"), required=True),
-        Column("as_down_mwh", "number", "the same of regulation down", _from("as_revenue", "award_mw"), required=True),
-        Column("throughput_mwh", "number", "discharge + charge, where known", _from("bess_dispatch", "discharge_mwh", "charge_mwh"), required=True),
+        Column("as_up_mwh", "number", "upward day-ahead AS awards, MW summed over the known hours; null where none is known", _from("as_revenue", "award_mw")),
+        Column("as_down_mwh", "number", "the same of regulation down", _from("as_revenue", "award_mw")),
+        Column("flow_quarter_hours", "count", "quarter-hours of the expected days in which discharge or charge is known", _from("bess_dispatch", "discharge_mwh", "charge_mwh"), required=True),
+        Column("throughput_mwh", "number", "discharge + charge of them; null where none is known", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
         *(Column(f"discharges_{name}", "count", f"discharges that ended in the month with a depth of {words} of the MWh", (*_from("bess_dispatch", "discharge_mwh", "charge_mwh"), *_from("bess_registry", "energy_mwh"))) for name, words in (("under_25", "under 25 %"), ("25_to_50", "25 to 50 %"), ("50_to_75", "50 to 75 %"), ("over_75", "75 % and more"))),
         *(
             column

@@ -31,7 +31,7 @@ def perfect(
 
 
 _HOURS_AND_COUNTS = (
-    *("expected_hours", "limit_hours", "out_hours", "outages", "as_known_hours", "as_hours"),
+    *("expected_hours", "limit_hours", "out_hours", "outages", "as_known_hours", "as_hours", "flow_quarter_hours"),
     *("discharges_under_25", "discharges_25_to_50", "discharges_50_to_75", "discharges_over_75"),
 )
 

@@ -91,11 +91,12 @@ def _work(inputs: Inputs, dataset: str, gaps: Sequence[Gap]) -> dict[str, tuple[
     if dataset == "sced_smne":
         metered, _ = read_metering(inputs, names)
         hour, values = np.arange(year.quarter_hours) // QUARTER_HOURS_PER_HOUR, metered.T
+        least = ACTIVE_MW / QUARTER_HOURS_PER_HOUR
     else:
         reader = RunReader(inputs, dataset, names, _TELEMETRY[dataset])
         better, other = reader.values(_days_of(year, gaps))
         hour, values = (reader.starts - year.start) // 3_600, np.where(np.isnan(better), other, better)
-    least = ACTIVE_MW / QUARTER_HOURS_PER_HOUR if dataset == "sced_smne" else ACTIVE_MW
+        least = ACTIVE_MW
     runs, active = (np.zeros((year.hours, len(names)), dtype=np.int64) for _ in range(2))
     np.add.at(runs, hour, ~np.isnan(values))
     np.add.at(active, hour, np.abs(values) > least)

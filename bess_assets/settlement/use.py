@@ -25,6 +25,12 @@ SWING_ENDS_AT = 0.05  # of the MWh, charged: smaller chargings are part of the d
 DEPTHS = (0.25, 0.5, 0.75)
 """Bounds between classes of depth of a discharge, as shares of the MWh; a bound belongs to the class above it."""
 DEPTH_COLUMNS = ("discharges_under_25", "discharges_25_to_50", "discharges_50_to_75", "discharges_over_75")
+_UNKNOWN_WITHOUT = {
+    "as_known_hours": ("as_up_mwh", "as_down_mwh"),
+    "flow_quarter_hours": ("throughput_mwh", *DEPTH_COLUMNS),
+    **{f"tb_{b}_days": (f"tb_{b}_actual_usd", *(f"tb{hours}_{b}_usd" for hours in TB_HOURS)) for b in ("da", "rt")},
+}
+"""By count: the columns of a month that are unknown where it is zero."""
 _SIZE_HOURS = ("dam_gen_resources", "gen_resource"), ("dam_esr_resources", "esr_resource")
 _HOUR_SECONDS = 3_600
 
@@ -157,6 +163,7 @@ def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         known = ((exists > 0) & ~np.isnan(award)).any(axis=0) & (~np.isnan(award) | (exists == 0)).all(axis=0)
         award = np.where(known, np.nan_to_num(award), 0.0)
         discharge, charge = flows.numbers(["discharge_mwh", "charge_mwh"], n).values()
+        observed = days.count(~np.isnan(discharge) | ~np.isnan(charge))
         sums: dict[str, FloatArray] = {
             "expected_hours": by_month(np.where(there, days.hours, 0)),
             "limit_hours": by_month(np.where(there, days.count(~np.isnan(limits[n])), 0)),
@@ -166,6 +173,7 @@ def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             "as_hours": by_month(days.count(award.sum(axis=0) > 0)),
             "as_up_mwh": by_month(days.total(award[up].sum(axis=0))),
             "as_down_mwh": by_month(days.total(award[~up].sum(axis=0))),
+            "flow_quarter_hours": by_month(np.where(there, observed, 0)),
             "throughput_mwh": by_month(
                 np.where(there, days.total(np.nan_to_num(discharge) + np.nan_to_num(charge)), 0)
             ),
@@ -193,9 +201,9 @@ def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             own = {name: values[month - 1].item() for name, values in sums.items()}
             by_depth = {c: int(classes[k, month - 1]) if size > 0 else None for k, c in enumerate(DEPTH_COLUMNS)}
             row = {"battery": battery, "month": month, "capacity_mw": capacity, **own, **by_depth}
-            for basis in ("da", "rt"):
-                if not row[f"tb_{basis}_days"]:
-                    row |= dict.fromkeys((f"tb_{basis}_actual_usd", *(f"tb{h}_{basis}_usd" for h in TB_HOURS)))
+            for count, names in _UNKNOWN_WITHOUT.items():
+                if not row[count]:
+                    row |= dict.fromkeys(names)
             rows.append({name: int(v) if name in COUNTS and v is not None else v for name, v in row.items()})
         return rows
 
@@ -203,7 +211,7 @@ def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
 
 
 COUNTS = (
-    *("expected_hours", "limit_hours", "out_hours", "outages", "as_known_hours", "as_hours"),
+    *("expected_hours", "limit_hours", "out_hours", "outages", "as_known_hours", "as_hours", "flow_quarter_hours"),
     *("tb_da_days", "tb_rt_days", *DEPTH_COLUMNS),
 )
 """Columns of use_monthly that count."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bess_assets.cli import main
 from bess_assets.results import Results
-from bess_assets.settlement.use import discharges
+from bess_assets.settlement.use import DEPTH_COLUMNS, discharges
 from bess_assets_tests.settlement.small import (
     AFTER,
     HOURS,
@@ -98,7 +98,22 @@ def test_services_throughput_and_discharges_of_a_month(tmp_path: Path) -> None:
     assert (month["as_up_mwh"], month["as_down_mwh"]) == (pytest.approx(48 * 5), pytest.approx(48))
     # from 5 to -2 MW within a quarter-hour on a line: 12 MWh and a bit discharged in each of two nights, 60 to 70 % of 20 MWh
     assert [month[f"discharges_{name}"] for name in ("under_25", "25_to_50", "50_to_75", "over_75")] == [0, 0, 2, 0]
+    assert month["flow_quarter_hours"] == 2 * 96
     assert month["throughput_mwh"] == pytest.approx(2 * (3 * 5 + 21 * 2), abs=2.0)
+
+
+def test_what_is_unknown_all_month_is_unknown_and_not_zero(tmp_path: Path) -> None:
+    of = {name: rows for name, rows in market().items() if name != "sced_esr_resources"}
+    month = settled(tmp_path, of).row("use_monthly", month=12)
+    assert month["flow_quarter_hours"] == 0
+    unknown = ("throughput_mwh", *DEPTH_COLUMNS, "tb_rt_actual_usd", "tb1_rt_usd")
+    assert [name for name in unknown if month[name] is not None] == []
+    assert (month["as_known_hours"], month["as_up_mwh"]) == (48, pytest.approx(48 * 5))
+    blank = [
+        {name: value for name, value in row.items() if name != "regdn_award_mw"} for row in of["dam_esr_resources"]
+    ]
+    month = settled(tmp_path / "awards", of | {"dam_esr_resources": blank}).row("use_monthly", month=12)
+    assert (month["as_known_hours"], month["as_up_mwh"], month["as_down_mwh"]) == (0, None, None)
 
 
 def test_energy_money_stands_beside_the_spreads_of_the_same_days_and_market(tmp_path: Path) -> None:
