@@ -22,6 +22,7 @@ from bess_assets.refresh import refresh_years
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
 from bess_assets.tables import YEARLY
+from bess_assets_tests.graphql import ask_pages
 from bess_assets_tests.ui_process import bess_ui
 
 YEARS = (2024, 2025, 2026)
@@ -42,15 +43,7 @@ class Dev:
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The answer to a GraphQL query."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/graphql",
-            json.dumps({"query": query, "variables": variables}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            content = json.load(answer)
-        assert "errors" not in content, content["errors"]
-        return content["data"]
+        return ask_pages(self.port, query, variables)
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs, the latest first."""

@@ -1,6 +1,5 @@
 """Several machines as deploy/compose.yaml has them, without containers: each process is started by its command there, with a home of its own."""
 
-import json
 import os
 import re
 import shlex
@@ -9,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 from bess_assets.automation.dagster_home import LOCATION
 from bess_assets.settings import Settings, load_settings
 from bess_assets_tests.conftest import ROOT, missing
+from bess_assets_tests.graphql import ask_pages
 from bess_assets_tests.postgres_server import COMPOSE, end_sessions, programs
 from bess_assets_tests.store.conftest import BUCKET, ObjectStore, free_ports
 from bess_assets_tests.ui_process import processes_of
@@ -151,15 +150,7 @@ class Desk:
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The answer to a GraphQL query."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.ui_port}/graphql",
-            json.dumps({"query": query, "variables": variables}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            content = json.load(answer)
-        assert "errors" not in content, content["errors"]
-        return content["data"]
+        return ask_pages(self.ui_port, query, variables)
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs, the first one first."""

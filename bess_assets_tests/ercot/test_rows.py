@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bess_assets.ercot.arrays import distinct
 from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rows import Codes, DayLog, PlacedRows, YearRows, report_dataset
@@ -381,3 +382,8 @@ def test_labels_that_no_day_has_are_counted_however_many_there_are(tmp_path):
     read = read_prices(tmp_path, "rt_prices")
     assert np.count_nonzero(~np.isnan(read.grid)) == 4
     assert count_of(read.findings.items, "unusable_time") == labels - 4
+
+
+@given(st.lists(st.integers(-(2**62), 2**62)))
+def test_distinct_values_are_those_of_a_set_in_order(values):
+    assert distinct(np.array(values, dtype=np.int64)).tolist() == sorted(set(values))
