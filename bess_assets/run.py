@@ -25,6 +25,7 @@ from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
 from bess_assets.settlement import (
     ancillary,
+    attribution,
     awards,
     board,
     daily,
@@ -92,6 +93,7 @@ STEPS: dict[str, Step] = {
     "index": index.index,
     "outages": use.outages,
     "use_monthly": use.use_monthly,
+    "attribution": attribution.attribution,
 }
 """The step of every table that each refresh of a year makes, in an order in which they can run."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from bess_assets.ercot.products import MONTH_LONG, PERFECT, PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS, TB_HOURS
+from bess_assets.ercot.products import ATTRIBUTED, MONTH_LONG, PERFECT, PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS, TB_HOURS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -680,6 +680,35 @@ USE_MONTHLY = Table(
                 *(Column(f"tb{n}_{basis}_usd", "number", f"capacity x sum over these days of TB{n} of {name} prices", (*_from("bess_prices", f"{basis}_price_usd_per_mwh"), *_from("bess_registry", "capacity_mw"))) for n in TB_HOURS),
             )
         ),
+    ),
+)
+
+_EXCHANGED = (
+    *_from("leaderboard", "usd_per_kw_month", "duration_class", "first_active_date", "active_days"), *_from("leaderboard_monthly", "usd_per_kw_month", "duration_class", "first_active_date", "active_days"),
+    *_from("energy_revenue", "energy_usd"), *_from("as_revenue", "award_mw", "revenue_usd"), *_from("bess_awards", "award_mw", "settlement_point"),
+    *_from("bess_dispatch", "discharge_mwh", "charge_mwh"), *_from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh"), *_OF_LIMITS,
+)
+
+ATTRIBUTION = Table(
+    name="attribution", group="why",
+    meaning="What each battery earned in each month, and in the year, beside the median of its duration class: the difference as terms that add up to it.",
+    key=("battery", "period", "first_day"), datasets=("dam_gen_resources", "dam_esr_resources"),
+    upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices", "energy_revenue", "as_revenue", "leaderboard", "leaderboard_monthly"),
+    money="difference_usd", coverage=("difference_usd", None), sums=(("difference_usd", tuple(f"{term}_usd" for term in ATTRIBUTED)),),
+    columns=(
+        _battery("leaderboard"),
+        Column("period", "label", "month or year", required=True),
+        Column("first_day", "day", "first day of it", required=True),
+        Column("duration_class", "label", "duration class on the board of the period", (*_from("leaderboard", "duration_class"), *_from("leaderboard_monthly", "duration_class")), required=True),
+        Column("median_batteries", "text", "the reference: the ranked battery of the class whose $/kW-month is the median, or the two in the middle, joined by a semicolon; terms are the mean against both", (*_from("leaderboard", "usd_per_kw_month"), *_from("leaderboard_monthly", "usd_per_kw_month")), required=True),
+        *_carried(BESS_REGISTRY, "capacity_mw"),
+        Column("total_usd", "number", "total_usd of the board of the period", (*_from("leaderboard", "total_usd"), *_from("leaderboard_monthly", "total_usd")), required=True),
+        Column("median_usd", "number", "the median $/kW of the class x kW of the battery, for its active days", (*_from("leaderboard", "class_median_usd_per_kw_month", "active_days"), *_from("leaderboard_monthly", "class_median_usd_per_kw_month", "active_days")), required=True),
+        Column("difference_usd", "number", "total_usd less median_usd; the sum of the terms that follow", (*_from("leaderboard", "total_usd", "class_median_usd_per_kw_month"), *_from("leaderboard_monthly", "total_usd", "class_median_usd_per_kw_month")), required=True),
+        *(Column(f"{term}_usd", "number", words, _EXCHANGED, required=True) for term, words in ATTRIBUTED.items()),
+        Column("compared_hours", "number", "hours in which factors are exchanged; of two references the mean, as in the columns that follow", _EXCHANGED, required=True),
+        Column("availability_hours", "number", "hours in which one of the two is out", _OF_LIMITS, required=True),
+        Column("unknown_hours", "number", "hours in which both are active, and something is unknown of one", _EXCHANGED, required=True),
     ),
 )
 

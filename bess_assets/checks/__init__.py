@@ -1,6 +1,6 @@
 """The checks of each result table, and their verdicts once it is written."""
 
-from bess_assets.checks import comparisons, figures, index, ledgers, perfect, plausible, row_counts
+from bess_assets.checks import attribution, comparisons, figures, index, ledgers, perfect, plausible, row_counts
 from bess_assets.checks.check import CHANGES, COLUMNS, DOUBTFUL, FINDINGS, KEYS, SUMS, Check, Judged
 from bess_assets.ercot.step import Cause, StepResult, Verdict
 from bess_assets.errors import BessError
@@ -89,6 +89,7 @@ _OWN: dict[str, tuple[Check, ...]] = {
     "leaderboard": (ledgers.LEDGERS, figures.COVERED, figures.OUTLIERS, figures.PUBLISHED),
     "leaderboard_monthly": (figures.PUBLISHED,),
     "index": (index.AVERAGE,),
+    "attribution": (attribution.SUMMED,),
     "perfect_daily": (perfect.BELOW,),
     "what_changed": (
         Check(

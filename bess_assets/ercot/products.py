@@ -40,6 +40,18 @@ A basis is day-ahead energy, real-time energy, both as settled, or these with an
 MONTH_LONG = {"rt": "rt_month_long_usd", "energy": "energy_month_long_usd"}
 """Columns of perfect_monthly by basis: one perfect trade through the month."""
 
+ATTRIBUTED = {
+    "active_days": "days on which only one of the two is active, and other days than the mean day of the reference",
+    "availability": "hours in which one of the two is out by the day-ahead files: all of their difference",
+    "location": "flows and day-ahead awards of the reference, at the prices of the node less those of its own",
+    "as_mix": "AS money, and the energy of capacity that one of the two holds for AS and the other leaves free",
+    "duration": "energy, as far as the spread of the day's prices is wider at one duration than at the other",
+    "da_rt": "day-ahead awards at day-ahead less real-time prices, of capacity and duration that are alike",
+    "timing": "what is left: what flowed when, at real-time prices",
+    "unknown": "known dollars of hours in which something is unknown of one of the two",
+}
+"""Terms of the table attribution, and of which dollars each is the difference."""
+
 TB_HOURS = (1, 2, 4)
 """Hours of the top-bottom spreads."""
 

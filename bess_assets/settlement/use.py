@@ -67,7 +67,7 @@ def discharges(net_mwh: FloatArray, least_mwh: float) -> list[tuple[int, float]]
     return [*found, (end, high - low)] if falling else found
 
 
-def _limits(inputs: Inputs) -> FloatArray:
+def day_ahead_limits(inputs: Inputs) -> FloatArray:
     """High sustained limit of each battery and hour by the day-ahead files, MW, NaN without a row; shape (batteries, hours)."""
 
     def read() -> FloatArray:
@@ -84,7 +84,7 @@ def _limits(inputs: Inputs) -> FloatArray:
     return inputs.once("day-ahead limits", inputs.tables["bess_registry"], read)
 
 
-def _out(limits: FloatArray, capacity: float, expected: slice, days: Days) -> BoolArray:
+def out_hours(limits: FloatArray, capacity: float, expected: slice, days: Days) -> BoolArray:
     """True in the expected hours in which a battery is out."""
     out = limits < OUT_BELOW * capacity
     first, end = days.year.day_first_hour[[expected.start, expected.stop]]
@@ -107,7 +107,7 @@ def _runs(flags: BoolArray) -> Iterator[tuple[int, int]]:
 @step
 def outages(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """Each stretch of hours in a row in which a battery is out by the day-ahead files."""
-    days, limits, sizes = Days(inputs.year), _limits(inputs), _sizes(inputs)
+    days, limits, sizes = Days(inputs.year), day_ahead_limits(inputs), _sizes(inputs)
     starts = inputs.year.hour_starts
 
     def of(n: int, battery: str, expected: slice) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ def outages(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
                 "end": (int(starts[end - 1]) + _HOUR_SECONDS) * 1_000_000,
                 "out_mw": float(capacity - limits[n, first:end].mean()),
             }
-            for first, end in _runs(_out(limits[n], capacity, expected, days))
+            for first, end in _runs(out_hours(limits[n], capacity, expected, days))
         ]
 
     yield from in_columns([row for rows in each_battery(inputs, of) for row in rows])
@@ -129,7 +129,7 @@ def outages(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
 @step
 def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """Each battery and month: availability, services held, throughput, discharges by depth, and energy money beside spreads."""
-    year, days, limits, sizes = inputs.year, Days(inputs.year), _limits(inputs), _sizes(inputs)
+    year, days, limits, sizes = inputs.year, Days(inputs.year), day_ahead_limits(inputs), _sizes(inputs)
     prices = PriceGrid.of(inputs)
     awards, flows, ledger, services = (
         inputs.tables[name] for name in ("bess_awards", "bess_dispatch", "energy_revenue", "as_revenue")
@@ -155,7 +155,7 @@ def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         capacity, size = sizes[n]
         there = np.zeros(year.days, dtype=bool)
         there[expected] = True
-        out = _out(limits[n], capacity, expected, days)
+        out = out_hours(limits[n], capacity, expected, days)
         begun = np.zeros(year.hours, dtype=bool)
         begun[[first for first, _ in _runs(out)]] = True
         held = services.numbers(["award_mw", "exists"], n)

@@ -22,7 +22,7 @@ def test_the_two_editions_differ_in_every_table_and_each_is_made_twice_alike(exp
     old, new = expected[OLD], expected[NEW]
     assert old.keys() == new.keys()
     # nothing is ranked in so few days, and outages are as before
-    alike = {f"{name}/{YEAR}.parquet" for name in ("what_changed", "index", "outages")}
+    alike = {f"{name}/{YEAR}.parquet" for name in ("what_changed", "index", "attribution", "outages")}
     assert [path for path in old if old[path] == new[path] and path not in alike] == []
     again = look(settings_of(editions, home(OLD), OLD))
     assert [path for path in old if timeless(path) and again.digests[path] != old[path]] == []
