@@ -636,25 +636,25 @@ INDEX = Table(
     ),
 )
 
-_OF_LIMITS = (("dam_gen_resources", "hsl_mw"), ("dam_esr_resources", "hsl_mw"), *_from("bess_registry", "capacity_mw"))
+_OF_LIMITS = (*((dataset, column) for dataset in ("dam_gen_resources", "dam_esr_resources") for column in ("hsl_mw", "resource_status")), *_from("bess_registry", "capacity_mw"))
 
 OUTAGES = Table(
     name="outages", group="why",
-    meaning="Hours in a row in which a battery was out by the day-ahead files: the high sustained limit of its row below half of its capacity.",
-    key=("battery", "first_hour"), datasets=("dam_gen_resources", "dam_esr_resources"), upstream=("bess_registry",),
+    meaning="Hours in a row in which a battery was out by the day-ahead files: status OUT, or the high sustained limit of its row below half of its capacity.",
+    code_version="3", key=("battery", "first_hour"), datasets=("dam_gen_resources", "dam_esr_resources"), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
         Column("first_hour", "time", "start of its first hour, UTC", required=True),
         Column("hours", "count", "how many", _OF_LIMITS, required=True),
         Column("end", "time", "end of its last hour, UTC", required=True),
-        Column("out_mw", "number", "capacity less the limit, mean of its hours", _OF_LIMITS, required=True),
+        Column("out_mw", "number", "capacity less the limit, which is 0 in status OUT, mean of its hours", _OF_LIMITS, required=True),
     ),
 )
 
 USE_MONTHLY = Table(
     name="use_monthly", group="why",
     meaning="How each battery was used in each month: availability, services held, throughput, discharges by depth; and its energy money beside top-bottom spreads of the same days.",
-    key=("battery", "month"), datasets=("dam_gen_resources", "dam_esr_resources"),
+    code_version="3", key=("battery", "month"), datasets=("dam_gen_resources", "dam_esr_resources"),
     upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices", "energy_revenue", "as_revenue"), coverage=("limit_hours", "expected_hours"),
     columns=(
         _battery("bess_registry"),
@@ -662,7 +662,7 @@ USE_MONTHLY = Table(
         *_carried(BESS_REGISTRY, "capacity_mw"),
         Column("expected_hours", "count", "hours of the expected days", required=True),
         Column("limit_hours", "count", "of them those with a high sustained limit in the day-ahead files", _OF_LIMITS, required=True),
-        Column("out_hours", "count", "of these those with a limit below half of the capacity", _OF_LIMITS, required=True),
+        Column("out_hours", "count", "of these those in status OUT, or with a limit below half of the capacity", _OF_LIMITS, required=True),
         Column("outages", "count", "stretches of such hours that began in the month", _OF_LIMITS, required=True),
         Column("as_known_hours", "count", "hours whose day-ahead AS awards are known", _from("as_revenue", "award_mw", "exists"), required=True),
         Column("as_hours", "count", "of them those with an award", _from("as_revenue", "award_mw"), required=True),

@@ -31,6 +31,7 @@ _AWARDS_AND_MCPC = {
 _HOURLY = {"operating_day": ("DeliveryDate", "Delivery Date"), "hour_ending": ("HourEnding", "Hour Ending")}
 _RESOURCE = {
     "resource_name": ("ResourceName", "Resource Name"), "resource_type": ("ResourceType", "Resource Type"), "qse": ("QSE", "QSE"),
+    "resource_status": ("ResourceStatus", "Resource Status"),
 }  # fmt: skip
 _DAM_UNIT = {
     **_HOURLY, **_RESOURCE, "settlement_point": ("SettlementPointName", "Settlement Point Name"), "lsl_mw": ("LSL", "LSL"), "hsl_mw": ("HSL", "HSL"),

@@ -241,7 +241,7 @@ _POSSIBLE = (*(heading for heading, *_ in _CAPTURES), "days", "left out")
 _WHY_LAYOUTS = (("#", *_SIZE, "total $", "$/kW-mo", "cycles/day", "effic.", "TB2 capt.", *_POSSIBLE),)
 _USE_LAYOUTS = (("#", *_SIZE, "total $", "cycles/day", *(column.heading for column in _USES)),)
 _USE = (
-    "Availability and outages are of the day-ahead files: the limit below half of the MW. AS up and down are shares of the MW. "
+    "Availability and outages are of the day-ahead files: status OUT, or the limit below half of the MW. AS up and down are shares of the MW. "
     "<25% to >75%: how many discharges were so deep. DA/TB2 is the money of day-ahead awards over the two highest less the two lowest prices of each day, "
     "times the MW; RT/TB2 is the value of what flowed, of real-time prices."
 )

@@ -50,7 +50,7 @@ class Hours(NamedTuple):
         as_usd: money of all ancillary services that exist.
         counted_usd: what the board counts: the known energy of quarter-hours and the known services; never NaN.
         held: share of the capacity that upward or downward ancillary services hold, the larger one, 0 to 1.
-        out: whether its high sustained limit is below half of its capacity.
+        out: whether it is out by the day-ahead files (use.py).
         active: whether the hour is in an active day.
     """
 

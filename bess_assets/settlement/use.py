@@ -1,7 +1,7 @@
 """How a battery was used: when it was out, how deep it cycled, what it held for ancillary services, and its energy money beside top-bottom spreads.
 
-Availability is that of the day-ahead files: an hour is *out* where the high sustained limit of its row is below half of the capacity. In real time it may have
-been otherwise.
+Availability is that of the day-ahead files: an hour is *out* where the status of its row is OUT, or the high sustained limit below half of the capacity. In
+real time it may have been otherwise.
 """
 
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ import numpy as np
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import day_number, day_of_number
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, TB_HOURS
+from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
 from bess_assets.settlement.daily import top_less_bottom
 from bess_assets.settlement.days import Days
 from bess_assets.settlement.grid import each_battery
 from bess_assets.settlement.perfect import by_day, day_groups
 from bess_assets.settlement.prices import PriceGrid
-from bess_assets.settlement.runs import hourly_maxima
 
 OUT_BELOW = 0.5  # of the capacity
 SWING_ENDS_AT = 0.05  # of the MWh, charged: smaller chargings are part of the discharge
@@ -31,6 +31,7 @@ _UNKNOWN_WITHOUT = {
     **{f"tb_{b}_days": (f"tb_{b}_actual_usd", *(f"tb{hours}_{b}_usd" for hours in TB_HOURS)) for b in ("da", "rt")},
 }
 """By count: the columns of a month that are unknown where it is zero."""
+_OUT = "OUT"
 _SIZE_HOURS = ("dam_gen_resources", "gen_resource"), ("dam_esr_resources", "esr_resource")
 _HOUR_SECONDS = 3_600
 
@@ -68,7 +69,7 @@ def discharges(net_mwh: FloatArray, least_mwh: float) -> list[tuple[int, float]]
 
 
 def day_ahead_limits(inputs: Inputs) -> FloatArray:
-    """High sustained limit of each battery and hour by the day-ahead files, MW, NaN without a row; shape (batteries, hours)."""
+    """High sustained limit of each battery and hour by the day-ahead files, MW, 0 in status OUT, NaN without a row; shape (batteries, hours)."""
 
     def read() -> FloatArray:
         registry = inputs.tables["bess_registry"].read([column for _, column in _SIZE_HOURS])
@@ -76,9 +77,11 @@ def day_ahead_limits(inputs: Inputs) -> FloatArray:
         for dataset, column in _SIZE_HOURS:
             named = [(n, name) for n, name in enumerate(registry[column].to_pylist()) if name]
             if named and inputs.rollups.files(dataset, inputs.year.year):
-                maxima, _ = hourly_maxima(inputs, dataset, [name for _, name in named], ["hsl_mw"])
-                rows = [n for n, _ in named]
-                found[rows] = np.fmax(found[rows], maxima["hsl_mw"])
+                of_row = np.array([n for n, _ in named])
+                names, statuses = Codes([name for _, name in named]), {"resource_status": Codes([_OUT])}
+                for rows in YearRows(inputs, dataset, names, numbers=["hsl_mw"], texts=statuses):
+                    limit = np.where(rows.texts["resource_status"] == 0, 0.0, rows.numbers["hsl_mw"])
+                    np.fmax.at(found, (of_row[rows.series], rows.step), limit)
         return found
 
     return inputs.once("day-ahead limits", inputs.tables["bess_registry"], read)

@@ -92,6 +92,15 @@ def test_hours_with_a_limit_below_half_are_an_outage(tmp_path: Path) -> None:
     assert (outage["hours"], outage["out_mw"]) == (3, pytest.approx(6.0))
 
 
+def test_hours_in_status_out_are_an_outage_whatever_the_limit(tmp_path: Path) -> None:
+    of = market()
+    for row in of["dam_esr_resources"]:
+        row["resource_status"] = "OUT" if row["operating_day"] == FIRST and row["hour_ending"] >= 22 else "ON"
+    year = settled(tmp_path, of)
+    assert [(row["hours"], row["out_mw"]) for row in year.rows("outages")] == [(3, pytest.approx(6.0)), (3, 10.0)]
+    assert year.row("use_monthly", month=12)["out_hours"] == 6
+
+
 def test_services_throughput_and_discharges_of_a_month(tmp_path: Path) -> None:
     month = settled(tmp_path, market()).row("use_monthly", month=12)
     assert [month[name] for name in ("as_known_hours", "as_hours")] == [48, 48]
