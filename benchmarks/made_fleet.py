@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bess_assets.ercot.calendar import OperatingYear, day_number
-from bess_assets.ercot.products import ECRS_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
+from bess_assets.ercot.products import ATTRIBUTED, ECRS_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Inputs, StepResult
 from bess_assets.run import run_table
 from bess_assets.settings import Settings
@@ -54,6 +54,7 @@ def write_fleet(
         _write(settings, year, "left_out_rows", iter([_left_out(year)]))
         for name in ("perfect_monthly", "use_monthly"):
             _write(settings, year, name, iter([_months(TABLES[name], batteries, random)]))
+        _write(settings, year, "attribution", iter([_differences(year, batteries, random)]))
         tables = {
             name: ResultTable(TABLES[name], result_path(settings.results, name, year))
             for name in ("bess_registry", "daily_revenue")
@@ -119,6 +120,22 @@ def _months(table: Table, batteries: int, random: np.random.Generator) -> Column
     counts = {c.name: np.full(rows, 28) for c in table.columns if c.kind == "count"}
     keys = {"battery": np.repeat(names_of(batteries), 12), "month": np.tile(np.arange(1, 13), batteries)}
     return _filled(table, rows, figures | counts | keys)
+
+
+def _differences(year: int, batteries: int, random: np.random.Generator) -> Columns:
+    """Each month of each battery, and its year, with terms that add up."""
+    table, rows = TABLES["attribution"], 13 * batteries
+    firsts = [("month", date(year, month, 1)) for month in range(1, 13)] + [("year", date(year, 1, 1))]
+    terms = {f"{term}_usd": random.normal(0, 90_000.0, rows) for term in ATTRIBUTED}
+    keys = {
+        "battery": np.repeat(names_of(batteries), len(firsts)),
+        "period": [period for period, _ in firsts] * batteries,
+        "first_day": [day for _, day in firsts] * batteries,
+        **{name: ["SITE000_1"] * rows for name in ("duration_class", "median_batteries")},
+        "difference_usd": sum(terms.values(), np.zeros(rows)),
+    }
+    figures = {c.name: np.full(rows, 700.0) for c in table.columns if c.kind == "number"}
+    return _filled(table, rows, figures | terms | keys)
 
 
 def _days(year: int, batteries: int, random: np.random.Generator) -> Columns:

@@ -149,11 +149,15 @@ def _why() -> dict[str, Kind]:
         year = chance.choice(YEARS)
         return lambda results: results.use(year)
 
+    def attribution(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.attribution(year)
+
     def index(chance: random.Random) -> Question:
         year = chance.choice(YEARS)
         return lambda results: results.index(year, "2h")
 
-    return {"perfect(year)": perfect, "use(year)": use, "index(year, 2h)": index}
+    return {"perfect(year)": perfect, "use(year)": use, "attribution(year)": attribution, "index(year, 2h)": index}
 
 
 def _groups_and_sizes(names: Sequence[str]) -> dict[str, Kind]:

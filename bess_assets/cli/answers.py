@@ -1,24 +1,22 @@
-"""Commands that answer questions about results: `bess leaderboard`, `bess battery`, `bess rows` and `bess sql`.
+"""Commands that answer questions about batteries: `bess leaderboard` and `bess battery`.
 
 Each table is declared as columns, with the headings and units that a reader sees. Loads no Dagster, pandas or pyarrow.
 """
 
 from calendar import month_abbr, month_name
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date
-from itertools import islice
 from typing import Any
 
 import click
 
 from bess_assets.cli import FORMAT, YEAR, Format, Options, command, show
 from bess_assets.cli.render import bold, echo_warning, paragraph, reasons, table
-from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS, TB_HOURS
+from bess_assets.ercot.products import ATTRIBUTED, PRODUCT_NAMES, PRODUCTS, TB_HOURS
 from bess_assets.errors import BessError
 from bess_assets.results import Answer, BatteryAnswer, Results
 from bess_assets.settings import Settings
 from bess_assets.store.listing import last_problem, made_up_note, nothing_yet, yearly_files
-from bess_assets.text import ALWAYS, Column, any_value, decimals, listed, money, number, one_line, percent
+from bess_assets.text import Column, decimals, listed, money, number, one_line, percent
 
 WHAT_DOLLARS_ARE = (
     "Dollars are gross market revenue reconstructed from ERCOT's public reports, not a settlement statement. "
@@ -60,7 +58,8 @@ Record = Mapping[str, Any]
     click.option(
         "--columns",
         type=click.Choice(["why", "use"]),
-        help="why: how much of what was possible; use: availability, services held, cycles, spreads.",
+        help="why: the difference from the median of the class by what it is made of, and how much of what was possible; use: availability, services held, "
+        "cycles, spreads.",
     ),
     FORMAT,
 )
@@ -179,6 +178,18 @@ _USES = (
         for hours in TB_HOURS
     ),
 )
+_TERMS = {
+    "active_days": ("days $", 24),
+    "availability": ("avail. $", 66),
+    "location": ("location $", 65),
+    "as_mix": ("AS mix $", 64),
+    "duration": ("duration $", 63),
+    "da_rt": ("DA/RT $", 62),
+    "timing": ("timing $", 61),
+    "unknown": ("unknown $", 25),
+}
+"""Heading of each term of the difference from the median of the class, and how long a narrow terminal keeps it."""
+_TERM_HEADINGS = tuple(_TERMS[term][0] for term in ATTRIBUTED)
 _PRODUCTS = [f"{p.upper()} $" for p in PRODUCTS]
 _CAPTURES = (  # of perfect, by basis
     ("RT capt.", "rt_capture", 60),
@@ -211,6 +222,9 @@ COLUMNS = {
         number("total $", "total_usd", money),
         number("$/kW-mo", "usd_per_kw_month", decimals(2), keep=70),
         number("class $/kW-mo", lambda row: row.get("class_median_usd_per_kw_month"), decimals(2), keep=33),
+        number("median $", _joined("median_usd"), money, keep=40),
+        number("difference $", _joined("difference_usd"), money),
+        *(number(heading, _joined(f"{term}_usd"), money, keep=keep) for term, (heading, keep) in _TERMS.items()),
         number("percentile", lambda row: row.get("usd_per_kw_month_percentile"), percent, keep=32),
         number("cycles/day", "cycles_per_day", decimals(2), keep=35),
         number("effic.", "round_trip_efficiency", percent, keep=36),
@@ -238,13 +252,21 @@ _LAYOUTS = (  # of the leaderboard, widest first; the first that fits is shown
     ("#", *_SIZE, "energy $", "AS $", *_END),
 )
 _POSSIBLE = (*(heading for heading, *_ in _CAPTURES), "days", "left out")
-_WHY_LAYOUTS = (("#", *_SIZE, "total $", "$/kW-mo", "cycles/day", "effic.", "TB2 capt.", *_POSSIBLE),)
+_POSSIBLE_LAYOUT = ("#", *_SIZE, "total $", "$/kW-mo", "cycles/day", "effic.", "TB2 capt.", *_POSSIBLE)
+_DIFFERENCE = ("difference $", *_TERM_HEADINGS)
+_WHY_LAYOUTS = (("#", *_SIZE, "total $", "median $", *_DIFFERENCE),)
 _USE_LAYOUTS = (("#", *_SIZE, "total $", "cycles/day", *(column.heading for column in _USES)),)
 _USE = (
     "Availability and outages are of the day-ahead files: status OUT, or the limit below half of the MW. AS up and down are shares of the MW. "
     "<25% to >75%: how many discharges were so deep. DA/TB2 is the money of day-ahead awards over the two highest less the two lowest prices of each day, "
     "times the MW; RT/TB2 is the value of what flowed, of real-time prices."
 )
+_MADE_OF = (
+    "The difference is from the median $/kW of the duration class, times the MW; the terms add up to it. Each exchanges one factor with the battery that has "
+    "the median, in this order: days on which only one is active, hours in which only one is available, prices at the node, ancillary services with the energy "
+    "of capacity left free, duration, day-ahead awards beside real time. Timing is what is left; unknown is of hours that lack something."
+)
+_NOT_POSSIBLE = "BESS_PERFECT=on bess refresh YEAR adds how much of what was possible each battery earned."
 _WHY = (
     "Captures are of what a perfect trade with the battery's own MW, MWh and efficiency would have earned at the same prices on the same days: of real-time "
     "prices, in one trade through the month, of day-ahead prices (from 2025-12-06), and of both as they are settled; "
@@ -265,7 +287,13 @@ def _board_lines(
         return
     rows = every[:top]
     ranked, others = ([row for row in rows if (row["rank"] is None) == absent] for absent in (False, True))
-    shown = _fitting([ranked, others], layouts)
+    shown, legend = _fitting([ranked, others], layouts), ""
+    if layouts is _WHY_LAYOUTS:
+        possible = any(row.get("expected_days") is not None for row in rows)
+        legend = f"{_MADE_OF} {_WHY if possible else _NOT_POSSIBLE}"
+        shown += ["", bold("Of what was possible"), *_fitting([ranked, others], [_POSSIBLE_LAYOUT])] if possible else []
+    elif layouts is _USE_LAYOUTS:
+        legend = _USE
     editions, through = (listed(sorted({str(row[name]) for row in rows})) for name in ("edition", "data_through"))
     yield from (bold(f"{title} ({editions}, data through {through})"), "", *shown, "")
     if others:
@@ -275,8 +303,7 @@ def _board_lines(
     if len(rows) < len(every):
         yield f"The first {len(rows)} of {len(every)} batteries. Of all of them:"
     legends = [f"{name} is the change of rank {since}." for name, since in _CHANGES.items() if f" {name} " in shown[0]]
-    legends += [words for of, words in ((_WHY_LAYOUTS, _WHY), (_USE_LAYOUTS, _USE)) if layouts is of]
-    yield from (*paragraph(" ".join((_summary(every), *legends))), *paragraph(WHAT_DOLLARS_ARE))
+    yield from (*paragraph(" ".join((_summary(every), *legends, legend))), *paragraph(WHAT_DOLLARS_ARE))
 
 
 def _tolled_lines(rows: Iterable[Record]) -> Iterator[str]:
@@ -318,6 +345,7 @@ def _fitting(sections: Sequence[Sequence[Record]], layouts: Sequence[Sequence[st
     """The board in the first layout that leaves out no column that matters, or in the last."""
     rows = [row for section in sections for row in section]
     unknown = {name for name in (*_CHANGES, *_PRODUCTS) if all(COLUMNS[name].cell(row) == "-" for row in rows)}
+    unknown |= {name for name in _TERM_HEADINGS if all(COLUMNS[name].cell(row) in {"-", "0"} for row in rows)}
     for layout in layouts[1 if len(layouts) > 1 and unknown.issuperset(_PRODUCTS) else 0 :]:
         tried = table([COLUMNS[name] for name in layout if name not in unknown], sections)
         if all(column.keep < 50 for column in tried.left_out):
@@ -373,16 +401,24 @@ def battery(options: Options, name: str, year: int | None, day: str | None, form
         return
     with Results(settings) as results:
         found = results.battery(name, year)
-        perfect = _perfect_months(results, name, found.years.column("year")[-1])
+        latest = found.years.column("year")[-1]
+        perfect, differences = _perfect_months(results, name, latest), _differences(results, name, latest)
     years, months, best_days = (part.records() for part in (found.years, found.months, found.best_days))
     rows = sorted([*years, *months], key=lambda row: (row["year"], row.get("month") or 0))
     show(
         form,
-        _battery_lines(found, perfect),
+        _battery_lines(found, perfect, differences),
         made_up_note(settings, found.years.column("year")),
         found.months.columns,
         [tuple(row.get(name) for name in found.months.columns) for row in rows],
-        {"battery": found.battery, "years": years, "months": months, "best_days": best_days, "perfect": perfect},
+        {
+            "battery": found.battery,
+            "years": years,
+            "months": months,
+            "best_days": best_days,
+            "perfect": perfect,
+            "attribution": differences,
+        },
     )
 
 
@@ -390,6 +426,14 @@ def _perfect_months(results: Results, name: str, year: int) -> list[Record]:
     """Percent of perfect of a battery by month; nothing where it was not made."""
     there = year in yearly_files(results.folder, "perfect_monthly")
     return [*results.perfect(year, name=name, by="month").records()] if there else []
+
+
+def _differences(results: Results, name: str, year: int) -> list[Record]:
+    """Terms of a battery's difference from the median of its class by month, then of the year, without a month; nothing where they were not made."""
+    if year not in yearly_files(results.folder, "attribution"):
+        return []
+    months = results.attribution(year, name=name, by="month").records()
+    return [*months, *({"month": None, **row} for row in results.attribution(year, name=name).records())]
 
 
 _DETAIL = (
@@ -405,6 +449,7 @@ _STREAMS = (
 )
 
 
+_MONTH_OR_YEAR = Column("month", lambda row: month_abbr[row["month"]] if row["month"] else "year")
 _QUARTER_HOUR = (
     Column("Central", lambda row: row["interval_start_central"][11:]),
     number("DA $/MWh", "da_price_usd_per_mwh", decimals(2), keep=70),
@@ -432,8 +477,8 @@ def _day_lines(day: Answer, name: str, operating_day: str) -> Iterator[str]:
     yield from paragraph(WHAT_DOLLARS_ARE)
 
 
-def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record]) -> Iterator[str]:
-    """One battery: names, size and what the battery table says of it, its years, streams, months and captures of the latest, best days, notes."""
+def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record], differences: Sequence[Record]) -> Iterator[str]:
+    """One battery: names, size and what the battery table says of it, its years, streams, months, differences from the median, captures, best days, notes."""
     from bess_assets.settlement.groups import attributes
 
     years, days = battery.years.records(), battery.best_days.records()
@@ -464,16 +509,19 @@ def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record]) -> Iterato
     yield from ("", *table([COLUMNS[n] for n in ("year", "#", "+/-", "MW", "hours", *_DETAIL)], [years]).lines)
     months = [row for row in battery.months.records() if row["year"] == latest["year"]]
     possible = f"Of what was possible in {latest['year']}"
-    for title, shown, sections in (
-        (f"Streams of {latest['year']}", _STREAMS, _streams(latest)),
-        (f"Months of {latest['year']}", [COLUMNS[n] for n in ("month", "#", "+/-mo", *_DETAIL)], [months]),
-        (possible, [COLUMNS[n] for n in ("month", *_POSSIBLE)], [perfect] if perfect else []),
-        ("Best days", [COLUMNS[n] for n in _DAYS], [days]),
+    beside = [[row for row in differences if (row["month"] is None) == whole] for whole in (False, True)]
+    terms = [h for h in _TERM_HEADINGS if any(COLUMNS[h].cell(row) not in {"-", "0"} for row in differences)]
+    terms = ["median $", "difference $", *terms]
+    beside_median = f"Beside the median of its class in {latest['year']}"
+    for title, shown, sections, words in (
+        (f"Streams of {latest['year']}", _STREAMS, _streams(latest), ""),
+        (f"Months of {latest['year']}", [COLUMNS[n] for n in ("month", "#", "+/-mo", *_DETAIL)], [months], ""),
+        (beside_median, [_MONTH_OR_YEAR, *(COLUMNS[n] for n in terms)], beside, _MADE_OF),
+        (possible, [COLUMNS[n] for n in ("month", *_POSSIBLE)], [perfect] if perfect else [], _WHY),
+        ("Best days", [COLUMNS[n] for n in _DAYS], [days], ""),
     ):
         if any(sections):
-            yield from ("", bold(title), *table(shown, sections).lines)
-    if perfect:
-        yield from paragraph(_WHY)
+            yield from ("", bold(title), *table(shown, sections).lines, *paragraph(words))
     if days:
         yield from paragraph(
             "Before 2025-12-05 charging is known from one reading a quarter-hour: months are meaningful, single days indicative."
@@ -491,79 +539,3 @@ def _streams(row: Record) -> list[list[Any]]:
     gains = sum(max(usd, 0.0) for _, usd, _ in known)
     rows = [(name, usd, real_time, max(usd, 0.0) / gains if gains else None) for name, usd, real_time in known]
     return [rows, [("total", row["total_usd"], None, None)]] if rows else []
-
-
-# --- rows -------------------------------------------------------------------------------------------------------------
-
-_LEFT_OUT = (
-    Column("dataset", "dataset"),
-    Column("file", "file", keep=50),
-    Column("row", "row", "{:,}".format, right=True),
-    Column("kind", "kind", keep=40),
-    Column("what became of it", "detail", keep=60),
-    Column("what it says", "says", keep=10, widest=100),
-)
-
-
-@command(
-    click.argument("year", type=YEAR),
-    click.option("--left-out", is_flag=True, help="Those that were left out, doubted, or taken for blank in part."),
-    click.option("--dataset", metavar="NAME", help="Only rows of this dataset, as dam_gen_resources."),
-    FORMAT,
-)
-def rows(options: Options, year: int, left_out: bool, dataset: str | None, form: Format) -> None:
-    """Show rows of a year's rollups that no figure is made of, or not as they are: with file, place, why, and what they say.
-
-    Of each dataset and kind they are the first 25; `bess status --causes` counts all.
-    """
-    if not left_out:
-        raise BessError("Only rows that were left out can be shown.", remedy=f"Run: bess rows {year} --left-out")
-    from bess_assets.ercot.datasets import find_dataset  # a leaderboard is shown without it
-
-    settings, dataset = options.settings(), find_dataset(dataset).name if dataset else None
-    with Results(settings) as results:
-        answer = results.left_out_rows(year)
-    found = [row for row in answer.records() if dataset in {None, row["dataset"]}]
-    none = f"No row of {year}{f' of {dataset}' if dataset else ''} was left out or doubted."
-    lines = table(_LEFT_OUT, [found]).lines if found else [none]
-    show(form, lines, made_up_note(settings), answer.columns, [[*row.values()] for row in found])
-
-
-# --- any answer -------------------------------------------------------------------------------------------------------
-
-_ROWS_SHOWN = 1000  # of an SQL answer in a table; CSV and JSON hold all
-
-
-@command(click.argument("query"), FORMAT)
-def sql(options: Options, query: str, form: Format) -> None:
-    """Answer one SELECT over the result tables, read-only.
-
-    Each table is a view of its name; yearly ones begin with the column year. SHOW TABLES and DESCRIBE leaderboard work too. The query is stopped after
-    BESS_QUERY_TIMEOUT seconds (default 30).
-    """
-    settings = options.settings()
-    with Results(settings) as results, results.stream(query) as (columns, rows):
-        show(form, _first_lines(columns, rows), made_up_note(settings), columns, rows)
-
-
-def _first_lines(names: Sequence[str], rows: Iterator[Sequence[Any]]) -> Iterator[str]:
-    """The first rows of an SQL answer, and whether there are more; where the terminal is narrow, the last columns are left out, and named."""
-    if not names:
-        return
-    first = list(islice(rows, _ROWS_SHOWN))
-    columns = [
-        Column(name, index, any_value, _are_numbers(row[index] for row in first), ALWAYS - min(index, ALWAYS - 1), 48)
-        for index, name in enumerate(names)
-    ]
-    lines, left_out = table(columns, [first])
-    count = f"{len(first):,} row{'s' * (len(first) != 1)}"
-    more = next(rows, None) is not None
-    yield from (*lines, f"(the first {count}; --format csv gives all)" if more else f"({count})")
-    if left_out:
-        hidden = listed(column.heading for column in left_out)
-        yield from paragraph(f"Not shown, for lack of width: {hidden}. --format csv holds every column.")
-
-
-def _are_numbers(values: Iterable[Any]) -> bool:
-    known = [value for value in values if value is not None]
-    return bool(known) and all(not isinstance(value, bool | str | date | list | dict | bytes) for value in known)

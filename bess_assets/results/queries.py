@@ -25,7 +25,15 @@ from bess_assets.results.engine import (
     tables_in,
     with_year,
 )
-from bess_assets.results.statements import CLASSES, best_days_of, market_of, perfect, use, with_rank_changes
+from bess_assets.results.statements import (
+    CLASSES,
+    attribution,
+    best_days_of,
+    market_of,
+    perfect,
+    use,
+    with_rank_changes,
+)
 from bess_assets.results.watch import Watch, watched
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import listing
@@ -153,7 +161,7 @@ class Results:
             sort: a column; numbers highest first (rank and month lowest first), texts and days ascending, nulls last. None keeps the board's own order:
                 ranked batteries, then those that cannot be ranked.
             top: only the first rows.
-            why: add the columns of `perfect` and `use`.
+            why: add the columns of `attribution` and `use`, and of `perfect` where that was made.
         """
         year = year_of(year)
         if month is not None and not 1 <= month <= 12:
@@ -164,7 +172,11 @@ class Results:
         files = [board, *earlier]
         sql = f"FROM ({with_rank_changes([board], earlier, monthly=month is not None)}) WHERE year = {year}{of_month}"
         if why:
-            for statement, table in ((perfect, "perfect_monthly"), (use, "use_monthly")):
+            possible = year in listing.yearly_files(self.folder, "perfect_monthly")
+            asked = {"attribution": attribution, "use_monthly": use} | (
+                {"perfect_monthly": perfect} if possible else {}
+            )
+            for table, statement in asked.items():
                 own = self._required(table, year)
                 sql, files = (
                     f"FROM (SELECT * {sql}) LEFT JOIN ({statement(own, month)}) USING (battery)",
@@ -196,6 +208,17 @@ class Results:
         `tb2_rt_capture`.
         """
         return self._of_months(use, "use_monthly", year, month, name, by)
+
+    @watched
+    def attribution(
+        self, year: Year, month: int | None = None, *, name: str | None = None, by: Literal["month", "year"] = "year"
+    ) -> Answer:
+        """What sets the dollars of each battery, or of the one named, apart from the median of its duration class in a year or month (methodology, section 18).
+
+        Columns: battery; month, if by month; `median_batteries`, `median_usd`, `difference_usd` and the terms that add up to it, as the table attribution has
+        them, and hours. The terms of a year are against that year's median battery: those of its months add up to other sums.
+        """
+        return self._of_months(attribution, "attribution", year, month, name, by)
 
     @watched
     def outages(self, year: Year, name: str | None = None) -> Answer:

@@ -1,9 +1,9 @@
-"""SQL of the longer questions: boards with changes of rank, best days, prices, percent of perfect, use; and words for classes of the index."""
+"""SQL of the longer questions: boards with changes of rank, best days, prices, percent of perfect, use, attribution; and words for classes of the index."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bess_assets.ercot.products import MONTH_LONG, PERFECT, TB_HOURS
+from bess_assets.ercot.products import ATTRIBUTED, MONTH_LONG, PERFECT, TB_HOURS
 from bess_assets.results.engine import WITHOUT_YEAR, literal, read, with_year
 
 CLASSES = {
@@ -56,6 +56,21 @@ def use(files: Iterable[Path], month: int | None = None, battery: str | None = N
             capture = f"CASE WHEN sum({name}_usd) > 0 THEN sum(tb_{basis}_actual_usd) / sum({name}_usd) END"
             figures += [f"sum({name}_usd) AS {name}_usd", f"{capture} AS {name}_capture"]
     return _sums(files, figures, month, battery, by_month=by_month)
+
+
+def attribution(
+    files: Iterable[Path], month: int | None = None, battery: str | None = None, *, by_month: bool = False
+) -> str:
+    """SELECT of a row a battery, or a battery and month: dollars of the median, the difference from it, its terms, and hours; nothing is summed."""
+    columns = (
+        *("median_batteries", "median_usd", "difference_usd", *(f"{term}_usd" for term in ATTRIBUTED)),
+        *("compared_hours", "availability_hours", "unknown_hours"),
+    )
+    key = "battery, month(first_day) AS month" if by_month else "battery"
+    of_month = "" if month is None else f" AND month(first_day) = {int(month)}"
+    mine = "" if battery is None else f" AND battery = {literal(battery)}"
+    period = "month" if by_month or month is not None else "year"
+    return f"SELECT {key}, {', '.join(columns)} FROM {read(files)} WHERE period = '{period}'{of_month}{mine}"
 
 
 def _sums(

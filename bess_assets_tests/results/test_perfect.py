@@ -1,11 +1,13 @@
 """What of the possible a battery earned, as `Results` and the commands show it: sums of months, on the board in the board's order, unknown where it is."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from bess_assets.cli import main
+from bess_assets.ercot.products import ATTRIBUTED
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results import Results
 from bess_assets.settings import Settings
@@ -14,6 +16,21 @@ from bess_assets_tests.made_home import write_home, write_rows
 _KNOWN = {"expected_days": 31, "da_days": 0, "rt_days": 30, "energy_days": 28}
 _RT = {"rt_metered_usd": 40.0, "rt_perfect_usd": 100.0, "rt_month_long_usd": 125.0}
 _BOTH = {"energy_usd": 20.0, "energy_perfect_usd": 200.0, "energy_month_long_usd": 225.0}
+
+
+def _differing(month: int | None) -> dict[str, object]:
+    """A month of a battery, or its year, whose location is worth so many thousand dollars, and its timing minus one thousand."""
+    thousands = float(month or 12)
+    usd = {
+        **dict.fromkeys((f"{term}_usd" for term in ATTRIBUTED), 0.0),
+        "location_usd": 1_000 * thousands,
+        "timing_usd": -1_000.0,
+    }
+    return {
+        "battery": "ALPHA_1", "period": "month" if month else "year", "first_day": date(2024, month or 1, 1), "duration_class": "1.25 to 1.75 h",
+        "median_batteries": "BRAVO", "total_usd": 50_000.0, "median_usd": 50_000 - 1_000 * (thousands - 1), "difference_usd": 1_000 * (thousands - 1), **usd,
+        "compared_hours": 700.0, "availability_hours": 0.0, "unknown_hours": 20.0,
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -27,6 +44,7 @@ def home(tmp_path: Path) -> Settings:
     write_rows(settings, 2024, "perfect_monthly", [*months, {"battery": "BRAVO", "month": 1, "expected_days": 31}])
     use = {"limit_hours": 744, "out_hours": 186, "as_up_mwh": 0.0, "as_down_mwh": 0.0, "throughput_mwh": 0.0}
     write_rows(settings, 2024, "use_monthly", [{"battery": "ALPHA_1", "month": 1, **use}])
+    write_rows(settings, 2024, "attribution", [_differing(month) for month in (1, 2, None)])
     return settings
 
 
@@ -78,16 +96,48 @@ def test_a_board_has_them_after_its_own_columns_in_its_own_order(home: Settings)
 
 def test_a_year_whose_perfect_trades_were_not_made_says_how_to_make_them(home: Settings) -> None:
     with Results(home) as results:
-        for ask in (results.perfect, lambda year: results.leaderboard(year, why=True)):
-            with pytest.raises(NotRefreshedError, match="Run: BESS_PERFECT=on bess refresh 2023"):
-                ask(2023)
+        with pytest.raises(NotRefreshedError, match="Run: BESS_PERFECT=on bess refresh 2023"):
+            results.perfect(2023)
+        with pytest.raises(NotRefreshedError, match="Run: bess refresh 2023"):
+            results.leaderboard(2023, why=True)
     assert "possible" not in shown(home, "battery", "BRAVO", "2023")
+
+
+def test_the_difference_from_the_median_is_by_month_and_of_the_year_and_never_summed(home: Settings) -> None:
+    with Results(home) as results:
+        (year,) = results.attribution(2024).records()
+        (february,) = results.attribution(2024, 2, name="alpha_1").records()
+        months = results.attribution(2024, by="month").records()
+        why = results.leaderboard(2024, why=True)
+    assert (year["difference_usd"], year["location_usd"], year["timing_usd"]) == (11_000, 12_000, -1_000)
+    assert (february["difference_usd"], "month" in february) == (1_000, False)
+    assert [(row["month"], row["location_usd"]) for row in months] == [(1, 1_000), (2, 2_000)]
+    assert why.column("difference_usd") == [11_000, None, None]
+    assert why.column("median_batteries") == ["BRAVO", None, None]
+
+
+def test_a_board_shows_its_terms_where_perfect_trades_were_not_made(home: Settings) -> None:
+    (home.results / "perfect_monthly" / "2024.parquet").unlink()
+    board = shown(home, "leaderboard", "2024", "--columns", "why")
+    assert "location $" in board
+    assert ("RT capt." in board, "BESS_PERFECT=on" in board) == (False, True)
+
+
+def test_a_battery_has_the_terms_of_its_months_and_below_a_rule_of_its_year(home: Settings) -> None:
+    battery = shown(home, "battery", "ALPHA_1")
+    part = battery[battery.index("Beside the median of its class in 2024") :].splitlines()
+    assert part[1].split() == ["month", "median", "$", "difference", "$", "location", "$", "timing", "$"]
+    assert part[3].split() == ["Jan", "50,000", "0", "1,000", "-1,000"]
+    assert part[6].split() == ["year", "39,000", "11,000", "12,000", "-1,000"]
+    assert "Beside the median" not in shown(home, "battery", "ALPHA_1", "2023")
 
 
 def test_the_commands_show_captures_and_how_many_days_are_left_out(home: Settings) -> None:
     board = shown(home, "leaderboard", "2024", "--columns", "why").splitlines()
-    heading = next(line for line in board if line.startswith("#"))
-    (alpha,) = (line for line in board if "ALPHA_1  " in line)
+    terms, heading = (line for line in board if line.startswith("#"))
+    assert [name for name in ("median $", "difference $", "location $", "timing $") if name not in terms] == []
+    (differing, alpha) = (line for line in board if "ALPHA_1  " in line)
+    assert differing.split()[-4:] == ["39,000", "11,000", "12,000", "-1,000"]
     assert [
         name for name in ("RT capt.", "month-long", "DA capt.", "both capt.", "days", "left out") if name not in heading
     ] == []

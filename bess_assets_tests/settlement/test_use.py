@@ -145,7 +145,16 @@ def test_energy_money_stands_beside_the_spreads_of_the_same_days_and_market(tmp_
 
 def test_results_and_the_command_show_shares_and_captures(tmp_path: Path) -> None:
     year = settled(tmp_path, market()).settle(
-        ["dam_awards_daily", "price_daily", "daily_revenue", "leaderboard", "perfect_daily", "perfect_monthly"]
+        [
+            "dam_awards_daily",
+            "price_daily",
+            "daily_revenue",
+            "leaderboard",
+            "leaderboard_monthly",
+            "perfect_daily",
+            "perfect_monthly",
+            "attribution",
+        ]
     )
     with Results(year.settings) as results:
         (use,) = results.use(2025, name="OAK_ESR1").records()
