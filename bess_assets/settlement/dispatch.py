@@ -164,14 +164,13 @@ def _fall_back(reader: RunReader, window: Window, best: Means, source: IntArray)
     base_point = window.grids["base_point_mw"]
     if not len(series) or np.isnan(base_point).all():
         return
-    own, row = np.unique(series, return_inverse=True)
-    last = reader.held_means(window, base_point[:, own])
-    best.seconds[series, place] = np.maximum(best.seconds[series, place], last.seconds[row, place])
-    use = ~np.isnan(last.positive[row, place])
-    series, place, row = series[use], place[use], row[use]
+    held = reader.held_means_at(window, base_point, series, place)
+    best.seconds[series, place] = np.maximum(best.seconds[series, place], held.seconds)
+    use = np.flatnonzero(~np.isnan(held.positive))
+    series, place = series[use], place[use]
     source[series, place] = _BASE_POINT
-    for taken, other in ((best.positive, last.positive), (best.negative, last.negative), (best.seconds, last.seconds)):
-        taken[series, place] = other[row, place]
+    for taken, other in ((best.positive, held.positive), (best.negative, held.negative), (best.seconds, held.seconds)):
+        taken[series, place] = other[use]
 
 
 def _real_time_awards(grids: dict[str, FloatArray]) -> dict[str, FloatArray]:

@@ -134,9 +134,9 @@ class Course:
         above, below, seconds = (np.zeros((self.cells.count, values.shape[1])) for _ in range(3))
         middle = ((self.from_share + self.to_share) / 2)[:, None]
         for own in self._narrow(values):
-            points = values[:, own]
+            points = np.ascontiguousarray(values[:, own])
             if len(self.bends):
-                points = np.concatenate([points, self._bent(points, base_point[:, own])])
+                points = np.concatenate([points, self._bent(points, np.ascontiguousarray(base_point[:, own]))])
             first, last = points.take(self.point, axis=0), points.take(self.next_point, axis=0)
             net = last - first
             net *= middle
@@ -175,6 +175,26 @@ class Course:
                 weighted[:, own] = self.by_cell(step)
         return total, seconds, weighted
 
+    def totals_at(self, values: FloatArray, cell: IntArray, series: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Integrals of the positive and of the negative part of steps, both >= 0, MW x seconds, and known seconds, in some cells of some series.
+
+        Args:
+            values: MW, NaN where unknown; shape (runs, series).
+            cell: shape (wanted,).
+            series: of each cell wanted; same shape.
+        """
+        first = np.searchsorted(self.cell, cell)
+        count = np.searchsorted(self.cell, cell, side="right") - first
+        wanted = np.repeat(np.arange(len(cell)), count)
+        piece = np.arange(len(wanted)) + np.repeat(first - (np.cumsum(count) - count), count)
+        step, length = values[self.point[piece], series[wanted]], self.length[piece]
+        known = ~np.isnan(step)
+        wanted, mwh, length = wanted[known], (step * length)[known], length[known]
+        above, below, seconds = (
+            np.bincount(wanted, part, len(cell)) for part in (mwh.clip(0.0), (-mwh).clip(0.0), length)
+        )
+        return above, below, seconds
+
     def _narrow(self, values: FloatArray) -> Iterator[slice]:
         """So many series at a time that intermediate results stay in a processor's cache."""
         width = max(_VALUES_AT_A_TIME // max(len(self.point), 1), 1)
@@ -190,10 +210,15 @@ class Course:
 
     def _bent(self, values: FloatArray, base_point: FloatArray) -> FloatArray:
         """Values at the base points that lines go through, on the straight line where the base point is unknown; NaN where no line goes."""
-        before, after, bend = values[self.bends], values[self.bends + 1], base_point[self.bends]
+        before, bend = values.take(self.bends, axis=0), base_point.take(self.bends, axis=0)
+        rise = values.take(self.bends + 1, axis=0)
+        rise -= before
+        run, series = np.nonzero(np.isnan(bend))  # as a rule few
         share = BASE_POINT_SECONDS / (self.time[self.bends + 1] - self.time[self.bends])
-        straight = before + (after - before) * share[:, None]
-        return np.where(np.isnan(bend) | np.isnan(straight), straight, bend)
+        bend[run, series] = before[run, series] + rise[run, series] * share[run]
+        rise *= 0.0  # NaN where a reading lacks
+        bend += rise
+        return bend
 
     def _add_loose_ends(self, values: FloatArray, base_point: FloatArray, *sums: FloatArray) -> None:
         """Add lines past runs that lack a reading, and readings that hold, to integrals and known seconds."""

@@ -355,7 +355,7 @@ class RunReader:
         self._note_days(time, readings, base_point)
         course = Course.of_readings(time, window.hold_until, self._cells(window))
         positive, negative, seconds = (part.T for part in course.integrals(readings, base_point))
-        return self._known(window, positive, negative, seconds)
+        return _known(positive, negative, seconds * self._told_apart(window))
 
     def held_means(self, window: Window, values: FloatArray) -> Means:
         """Means over a window of steps: each value holds until the next run of any resource.
@@ -366,7 +366,13 @@ class RunReader:
         positive, seconds, _ = course.totals(np.maximum(values, 0.0))
         below = (values < 0).any()  # as a rule none is
         negative = course.totals(np.maximum(-values, 0.0))[0] if below else np.zeros_like(positive)
-        return self._known(window, positive.T, negative.T, seconds.T)
+        return _known(positive.T, negative.T, seconds.T * self._told_apart(window))
+
+    def held_means_at(self, window: Window, values: FloatArray, series: IntArray, place: IntArray) -> Means:
+        """The same in some quarter-hours of some series, by their places in the window; arrays of as many."""
+        course = Course.of_steps(self.starts[window.runs], self._ends[window.runs], self._cells(window))
+        positive, negative, seconds = course.totals_at(values, place, series)
+        return _known(positive, negative, seconds * self._told_apart(window)[place])
 
     def award_means(self, window: Window, awards: Mapping[str, FloatArray]) -> dict[str, tuple[FloatArray, FloatArray]]:
         """Means over a window of awards, and their own price, weighted by them; each award holds until the next run of any resource or of the prices.
@@ -383,7 +389,7 @@ class RunReader:
         for product, values in awards.items():
             weight, priced = self._prices.integrals(PRODUCTS.index(product), course.first, course.last)
             total, seconds, paid = (part.T for part in course.totals(values, weight))
-            mean = self._known(window, total, total, seconds).positive
+            mean = _known(total, total, seconds * self._told_apart(window)).positive
             all_priced = mean > 0
             unpriced = np.flatnonzero(priced < course.length)
             for cell, known in zip(
@@ -407,14 +413,6 @@ class RunReader:
     def _cells(self, window: Window) -> Cells:
         """The quarter-hours of a window."""
         return Cells(self._second_of(window.first), window.last - window.first)
-
-    def _known(self, window: Window, positive: FloatArray, negative: FloatArray, seconds: FloatArray) -> Means:
-        """Means of integrals over known seconds; all of the shape (series, quarter-hours)."""
-        seconds = seconds * self._told_apart(window)
-        unknown, divisor = seconds < LEAST_SECONDS, np.maximum(seconds, 1.0)
-        above, below = positive / divisor, negative / divisor
-        above[unknown] = below[unknown] = np.nan
-        return Means(above, below, seconds.astype(np.int16))
 
     def _told_apart(self, window: Window) -> BoolArray:
         """Whether each quarter-hour of a window lies outside the repeated hour, or something tells its two halves apart."""
@@ -454,6 +452,14 @@ class RunReader:
         off = self._days_off_base_points()
         findings.add("off_base_points", self._dataset.name, len(off), day_ranges(self._year.first_day + off))
         self.log.report(findings, self._dataset)
+
+
+def _known(positive: FloatArray, negative: FloatArray, seconds: FloatArray) -> Means:
+    """Means of integrals over known seconds, all of one shape; unknown where they are too few."""
+    unknown, divisor = seconds < LEAST_SECONDS, np.maximum(seconds, 1.0)
+    above, below = positive / divisor, negative / divisor
+    above[unknown] = below[unknown] = np.nan
+    return Means(above, below, seconds.astype(np.int16))
 
 
 def hourly_maxima(

@@ -181,13 +181,11 @@ def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
                 np.where(there, days.total(np.nan_to_num(discharge) + np.nan_to_num(charge)), 0)
             ),
         }
-        depths = [
-            (months[year.quarter_hour_day[end]] - 1, np.searchsorted(DEPTHS, depth / size, side="right"))
-            for end, depth in (discharges(discharge - charge, SWING_ENDS_AT * size) if size > 0 else [])
-        ]
         classes = np.zeros((len(DEPTH_COLUMNS), 12))
-        for month, depth in depths:
-            classes[depth, month] += 1
+        if size > 0 and (swings := discharges(discharge - charge, SWING_ENDS_AT * size)):
+            ends, depths = (np.array(of_swings) for of_swings in zip(*swings, strict=True))
+            of_depth = np.searchsorted(DEPTHS, depths / size, side="right")
+            np.add.at(classes, (of_depth, months[year.quarter_hour_day[ends]] - 1), 1)
         usd = ledger.numbers(["da_usd", "rt_metered_usd"], n)
         rt_price, da_price, *_ = prices.of_battery(awards, n)
         for basis, money, price, can in (
