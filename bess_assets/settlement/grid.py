@@ -1,6 +1,7 @@
 """Rows placed in dense grids of one operating year, grids as the columns of a ledger, and work on each battery of the registry."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from os import SEEK_END
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from threading import Lock
@@ -105,6 +106,39 @@ class Scatter:
             counted.note("duplicate_rows", rows, which[~differs], "says what another row says")
 
 
+class UnnamedFile:
+    """Arrays that are more than memory, in a file without a name that goes with this object."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Make it in a folder; that of the system if not given.
+
+        Raises:
+            WriteError: the folder takes no file.
+        """
+        self._folder = folder or Path(gettempdir())
+        with writing(self._folder):
+            self._file = TemporaryFile(dir=self._folder)  # noqa: SIM115  as long as this object is there
+        finalize(self, self._file.close)
+
+    def write(self, *parts: npt.NDArray[Any]) -> int:
+        """Add arrays, one after the other, and return where the first begins.
+
+        Raises:
+            WriteError: the disk takes no more.
+        """
+        with writing(self._folder):
+            offset = self._file.seek(0, SEEK_END)
+            for part in parts:
+                self._file.write(np.ascontiguousarray(part).data)
+            self._file.flush()
+        return offset
+
+    def read(self, offset: int, kind: npt.DTypeLike, count: int) -> npt.NDArray[Any]:
+        """So many numbers from a place on."""
+        self._file.seek(offset)
+        return np.fromfile(self._file, kind, count)
+
+
 class Spool:
     """Columns of series by step, put a stretch of steps at a time and taken a series at a time; in a file without a name, for they are more than memory."""
 
@@ -115,10 +149,7 @@ class Spool:
             WriteError: the folder takes no file.
         """
         self._steps, self._empty, self._lock = steps, dict(empty), Lock()
-        self._folder = folder or Path(gettempdir())
-        with writing(self._folder):
-            self._file = TemporaryFile(dir=self._folder)  # noqa: SIM115  as long as the spool is there
-        finalize(self, self._file.close)
+        self._file = UnnamedFile(folder)
         self._blocks: list[tuple[int, int, int]] = []
 
     def put(self, first: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -129,10 +160,8 @@ class Spool:
         """
         made = [np.ascontiguousarray(values[name], dtype=empty.dtype) for name, empty in self._empty.items()]
         block = np.concatenate([part.view(np.uint8) for part in made], axis=1)
-        with self._lock, writing(self._folder):
-            self._blocks.append((first, made[0].shape[1], self._file.tell()))
-            self._file.write(block.data)
-            self._file.flush()
+        with self._lock:
+            self._blocks.append((first, made[0].shape[1], self._file.write(block)))
 
     def take(self, series: int) -> dict[str, npt.NDArray[Any]]:
         """All columns of a series; nothing is put any more."""
@@ -142,8 +171,7 @@ class Spool:
         }
         width = sum(empty.itemsize for empty in self._empty.values())
         for first, count, offset in self._blocks:
-            self._file.seek(offset + series * width * count)
-            block, at = self._file.read(width * count), 0
+            block, at = self._file.read(offset + series * width * count, np.uint8, width * count), 0
             for name, empty in self._empty.items():
                 whole[name][first : first + count] = np.frombuffer(block, empty.dtype, count, at)
                 at += empty.itemsize * count

@@ -175,7 +175,9 @@ class Course:
                 weighted[:, own] = self.by_cell(step)
         return total, seconds, weighted
 
-    def totals_at(self, values: FloatArray, cell: IntArray, series: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def totals_at(
+        self, values: FloatArray, cell: IntArray, series: IntArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Integrals of the positive and of the negative part of steps, both >= 0, MW x seconds, and known seconds, in some cells of some series.
 
         Args:
@@ -189,9 +191,10 @@ class Course:
         piece = np.arange(len(wanted)) + np.repeat(first - (np.cumsum(count) - count), count)
         step, length = values[self.point[piece], series[wanted]], self.length[piece]
         known = ~np.isnan(step)
-        wanted, mwh, length = wanted[known], (step * length)[known], length[known]
+        wanted, mw_seconds, length = wanted[known], (step * length)[known], length[known]
         above, below, seconds = (
-            np.bincount(wanted, part, len(cell)) for part in (mwh.clip(0.0), (-mwh).clip(0.0), length)
+            np.asarray(np.bincount(wanted, part, len(cell)), dtype=np.float64)
+            for part in (mw_seconds.clip(0.0), (-mw_seconds).clip(0.0), length)
         )
         return above, below, seconds
 

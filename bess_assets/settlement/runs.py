@@ -5,10 +5,11 @@ A run is one solution of SCED. Its readings lie on lines (lines.py); its base po
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import groupby
 from pathlib import Path
+from threading import Lock
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from bess_assets.ercot.products import PRODUCTS, SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one
 from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, report_dataset
 from bess_assets.ercot.step import Findings, Inputs
-from bess_assets.settlement.grid import Scatter
+from bess_assets.settlement.grid import Scatter, UnnamedFile
 from bess_assets.settlement.lines import (
     LONGEST_HOLD_SECONDS,
     LONGEST_LINE_SECONDS,
@@ -203,8 +204,35 @@ class RunReader:
 
     def _windows(self, era: tuple[int, int]) -> Iterator[Window]:
         """The windows of an era in order of time; no line crosses its ends."""
+        kept = _kept(self._inputs, self._dataset.name, lambda: None)
+        if kept and era == self._whole_year and kept.serves(self._names, self._numbers):
+            self.counted.add(kept.counted)
+            place = [kept.names.index(name) for name in self._names]
+            self.log.saw(*np.nonzero(kept.held[place].T))
+            yield from kept.windows(place)
+            return
         for stretch in self._stretches(era, era):
             yield from self._read(stretch, era)
+
+    @property
+    def _whole_year(self) -> tuple[int, int]:
+        return 0, self._year.quarter_hours
+
+    def keep(self) -> None:
+        """Read the whole year once, so that its windows need not be decoded again: by this reader, or the next step of this refresh that reads the dataset.
+
+        Raises:
+            WriteError: the disk takes no more.
+        """
+
+        def read() -> KeptRuns:
+            times, self.counted = self.counted, Counted()
+            kept = KeptRuns(self._inputs.scratch, self._names, self._numbers, self.counted)
+            self.each_window(kept.put)
+            kept.held, self.counted = self.log.of_series.copy(), times
+            return kept
+
+        _kept(self._inputs, self._dataset.name, read)
 
     def _stretches(self, stretch: tuple[int, int], era: tuple[int, int]) -> Iterator[tuple[int, int]]:
         """The parts of a stretch whose windows fit in memory, each halved at a midnight until they do."""
@@ -452,6 +480,61 @@ class RunReader:
         off = self._days_off_base_points()
         findings.add("off_base_points", self._dataset.name, len(off), day_ranges(self._year.first_day + off))
         self.log.report(findings, self._dataset)
+
+
+class KeptRuns:
+    """The windows of a year that one step has read, in a file without a name, for a later step that reads the same numbers of the same resources.
+
+    Attributes:
+        names: the resources.
+        counted: what was odd about their rows, but for their times.
+        held: True for days with a row of each resource; shape (resources, days).
+    """
+
+    held: BoolArray
+
+    def __init__(self, folder: Path | None, names: Sequence[str], numbers: Sequence[str], counted: Counted) -> None:
+        """Begin without a window.
+
+        Raises:
+            WriteError: the folder takes no file.
+        """
+        self.names, self._numbers, self.counted = list(names), list(numbers), counted
+        self._file, self._lock = UnnamedFile(folder), Lock()
+        self._windows: list[tuple[int, Window]] = []
+
+    def put(self, window: Window) -> None:
+        """Keep a window.
+
+        Raises:
+            WriteError: the disk takes no more.
+        """
+        parts = [window.grids[name] for name in self._numbers]
+        with self._lock:
+            self._windows.append((self._file.write(*parts), replace(window, grids={})))
+
+    def serves(self, names: Sequence[str], numbers: Sequence[str]) -> bool:
+        """Whether the windows hold these numbers of these resources; where a row was odd, only those of all resources, whose rows it counts, will do."""
+        odd = self.counted.numbers or self.counted.repeats or self.counted.contradictions
+        return list(numbers) == self._numbers and (
+            list(names) == self.names if odd else bool(names) and set(names) <= set(self.names)
+        )
+
+    def windows(self, place: Sequence[int]) -> Iterator[Window]:
+        """The windows in order of time, of the resources at some places."""
+        for offset, window in sorted(self._windows, key=lambda kept: kept[1].first):
+            shape = window.runs.stop - window.runs.start, len(self.names)
+            grids = {}
+            for n, name in enumerate(self._numbers):
+                at = offset + 8 * n * shape[0] * shape[1]
+                whole = self._file.read(at, np.float64, shape[0] * shape[1]).reshape(shape)
+                grids[name] = whole if len(place) == shape[1] else whole.take(place, axis=1)
+            yield replace(window, grids=grids)
+
+
+def _kept(inputs: Inputs, dataset: str, keep: Callable[[], KeptRuns | None]) -> KeptRuns | None:
+    """The windows of a dataset that a step of this refresh has kept, as long as the files stay as they were."""
+    return inputs.once(f"runs of {dataset}", [dataset], keep)
 
 
 def _known(positive: FloatArray, negative: FloatArray, seconds: FloatArray) -> Means:

@@ -355,6 +355,7 @@ def _run_values(inputs: Inputs, side: Side) -> tuple[IntArray, list[npt.NDArray[
         ["base_point_mw"] if there and not has_column(inputs, dataset, telemetry) else [telemetry, "base_point_mw"]
     )
     reader = RunReader(inputs, dataset, side.names, columns)
+    reader.keep()  # for the dispatch of these resources
     values = reader.values([(0, inputs.year.quarter_hours)])
     side.logs.append(reader.log)
     return reader.starts, values

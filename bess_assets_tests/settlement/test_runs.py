@@ -84,6 +84,19 @@ def test_steps_are_what_counting_second_by_second_gives(gap, data):
     assert np.allclose(_steps(starts, values, quarter_hours), expected, rtol=1e-12, atol=1e-9)
 
 
+@given(st.lists(st.tuples(st.integers(1, 1_300), megawatts, megawatts), min_size=1, max_size=25))
+def test_steps_of_some_quarter_hours_are_those_of_all(drawn):
+    at = np.cumsum([gap for gap, *_ in drawn])
+    values = np.array([row[1:] for row in drawn])
+    count = int(at[-1]) // 900 + 2
+    course = Course.of_steps(at, np.minimum(np.r_[at[1:], count * 900], at + 900), Cells(0, count))
+    cell, series = (part.ravel() for part in np.indices((count, 2)))
+    above, seconds, _ = course.totals(np.maximum(values, 0.0))
+    below, *_ = course.totals(np.maximum(-values, 0.0))
+    for all_cells, wanted in zip((above, below, seconds), course.totals_at(values, cell, series), strict=True):
+        assert np.broadcast_to(all_cells, (count, 2)).ravel().tolist() == wanted.tolist()
+
+
 # --- reading runs -------------------------------------------------------------------------------------------------------------------------------
 def _write(root, *rows, file_year=2024, **options):
     """A file of runs of generation resources: as rows, or as stamp and output."""
@@ -635,3 +648,80 @@ def test_readings_of_the_repeated_hour_that_nothing_tells_apart_are_unknown(tmp_
     rows = [run(AUTUMN_0 + timedelta(minutes=m), flag=None, output_mw=4.0) for m in range(0, 4 * 60, 10)]
     _, known = _line_quarters(tmp_path, *rows, first=AUTUMN_0, count=16)
     assert known[:12] == [900] * 4 + [0] * 8
+
+
+# --- runs kept for the next step ----------------------------------------------------------------------------------------------------------------
+def _said(reader):
+    """Means by window, days held, and findings of a reader that was read."""
+    windows, findings = [], Findings()
+    reader.each_window(windows.append)
+    windows.sort(key=lambda window: window.first)
+    means = [reader.means(w, w.grids["output_mw"], w.grids["base_point_mw"]) for w in windows]
+    reader.report(findings)
+    arrays = [np.concatenate([getattr(m, name) for m in means], axis=1) for name in ("positive", "negative", "seconds")]
+    return arrays, reader.log.of_series, findings
+
+
+def _equal(one, other):
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one[0], other[0], strict=True)) and (
+        np.array_equal(one[1], other[1]) and one[2] == other[2]
+    )
+
+
+def _decoded(monkeypatch):
+    """The batches of rows that are decoded from now on."""
+    decoded, read = [], runs_module.read_rows
+
+    def counting(dataset, path, columns, *more, **options):
+        for rows in read(dataset, path, columns, *more, **options):
+            decoded.extend([rows] if columns else [])
+            yield rows
+
+    monkeypatch.setattr(runs_module, "read_rows", counting)
+    return decoded
+
+
+def _of_days(names, days=3):
+    """Runs of some days whose readings and base points differ from run to run and from resource to resource."""
+    return [
+        _on(JANUARY_1, 5 * n, float((7 * n + len(name)) % 23 - 9), name, point=float(n % 11))
+        for n in range(288 * days)
+        for name in names
+    ]
+
+
+@pytest.mark.parametrize("names", [(GEN, WIND), (WIND,)])
+def test_runs_that_one_step_keeps_are_those_of_the_next_which_decodes_no_row(tmp_path, monkeypatch, names):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, _of_days((GEN, WIND)))
+    columns = ["output_mw", "base_point_mw"]
+    by_itself = _said(RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", names, columns))
+    inputs = inputs_of(tmp_path, 2024)
+    RunReader(inputs, "sced_gen_resources", [GEN, WIND], columns).keep()
+    decoded = _decoded(monkeypatch)
+    assert _equal(_said(RunReader(inputs, "sced_gen_resources", names, columns)), by_itself)
+    assert not decoded
+    # other numbers, a part of the year, or a file that has changed since, are read
+    RunReader(inputs, "sced_gen_resources", [GEN], ["base_point_mw"]).values([(0, YEAR.quarter_hours)])
+    assert decoded
+    decoded.clear()
+    RunReader(inputs, "sced_gen_resources", [GEN], columns).values([(96, 192)])
+    assert decoded
+    decoded.clear()
+    write_rollup(tmp_path, "sced_gen_resources", 2024, _of_days((GEN, WIND), days=2))
+    changed = _said(RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", names, columns))
+    decoded.clear()
+    assert _equal(_said(RunReader(inputs, "sced_gen_resources", names, columns)), changed)
+    assert decoded
+
+
+def test_odd_rows_of_a_resource_that_the_next_step_does_not_read_are_not_counted_with_it(tmp_path):
+    rows = [*_of_days((GEN, WIND), days=1), _on(JANUARY_1, 0, 99.0, WIND)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    columns = ["output_mw", "base_point_mw"]
+    for names, count in (((GEN, WIND), 1), ((GEN,), 0)):
+        inputs = inputs_of(tmp_path, 2024)
+        by_itself = _said(RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", names, columns))
+        RunReader(inputs, "sced_gen_resources", [GEN, WIND], columns).keep()
+        kept = _said(RunReader(inputs, "sced_gen_resources", names, columns))
+        assert _equal(kept, by_itself)
+        assert count_of(kept[2].items, "contradicting_rows", "sced_gen_resources") == count
