@@ -52,7 +52,7 @@ def write_fleet(
         _write(settings, year, "price_daily", iter([_prices(year, batteries, random)]))
         _write(settings, year, "daily_revenue", iter([_days(year, batteries, random)]))
         _write(settings, year, "left_out_rows", iter([_left_out(year)]))
-        for name in ("perfect_monthly", "use_monthly"):
+        for name in ("perfect_monthly", "use_monthly", "estimate_monthly"):
             _write(settings, year, name, iter([_months(TABLES[name], batteries, random)]))
         _write(settings, year, "attribution", iter([_differences(year, batteries, random)]))
         tables = {
@@ -248,6 +248,7 @@ def _calendar(year: int) -> list[date]:
 def _filled(table: Table, rows: int, known: dict[str, Any]) -> Columns:
     """The columns given, and the others null, or zero where they may not be."""
     blank: dict[str, Any] = {"count": np.zeros(rows, dtype=np.int64), "flag": np.zeros(rows, dtype=bool)}
+    blank["day"] = np.zeros(rows, dtype=np.int32)
     absent: dict[str, Any] = {"number": np.full(rows, np.nan)}
     return {
         c.name: known[c.name] if c.name in known else blank[c.kind] if c.required else absent.get(c.kind, [None] * rows)

@@ -32,6 +32,7 @@ from bess_assets.settlement import (
     dispatch,
     editions,
     energy,
+    estimate,
     index,
     perfect,
     prices,
@@ -94,6 +95,8 @@ STEPS: dict[str, Step] = {
     "outages": use.outages,
     "use_monthly": use.use_monthly,
     "attribution": attribution.attribution,
+    "opportunity_daily": estimate.opportunity_daily,
+    "estimate_monthly": estimate.estimate_monthly,
 }
 """The step of every table that each refresh of a year makes, in an order in which they can run."""
 
@@ -113,7 +116,9 @@ FILES: dict[str, Callable[[Settings, int], Written]] = {LEADERBOARD_REPORT.name:
 """The function that writes each set of files of a year."""
 
 _SHOWN_IN_OTHER_YEARS = frozenset(
-    name for table in EVERY_TABLE.values() for name in (*table.earlier, *(table.upstream if table.merged else ()))
+    name
+    for table in EVERY_TABLE.values()
+    for name in (*table.earlier, *table.before, *(table.upstream if table.merged else ()))
 )
 _log = logging.getLogger(__name__)
 
@@ -229,6 +234,11 @@ class HeldYear:
             year=operating_year(self.year),
             rollups=rollup_folder(settings),
             tables={name: self.table(name) for name in table.upstream},
+            before={
+                name: result_table(settings, name, self.year - 1)
+                for name in table.before
+                if result_path(settings.results, name, self.year - 1).is_file()
+            },
             registry_csv=settings.registry_csv,
             block_bytes=settings.memory_limit_bytes // 4,  # a step holds a few blocks of grids at once
             threads=settings.threads,

@@ -63,6 +63,7 @@ class Table:
             it holds times.
         files: names of files for people in `<results>/<name>/<year>/`, `{year}` for the year, the first one to be opened; a table of files has no columns.
         earlier: result tables of earlier years, where there are any, that these files show too.
+        before: result tables of the year before, where they are there, that the step reads too.
         code_version: of the code that makes it; raised where the same inputs would give another table, so that the years made before count as changed.
     """
 
@@ -82,6 +83,7 @@ class Table:
     append_only: bool = False
     files: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
     code_version: str = "2"
 
     def column(self, name: str) -> Column:
@@ -709,6 +711,49 @@ ATTRIBUTION = Table(
         Column("compared_hours", "number", "hours in which factors are exchanged; of two references the mean, as in the columns that follow", _EXCHANGED, required=True),
         Column("availability_hours", "number", "hours in which one of the two is out", _OF_LIMITS, required=True),
         Column("unknown_hours", "number", "hours in which both are active, and something is unknown of one", _EXCHANGED, required=True),
+    ),
+)
+
+OPPORTUNITY_DAILY = Table(
+    name="opportunity_daily", group="why",
+    meaning="What public prices of each day offered a MW of each battery, also on the 60 days after the last one that ERCOT has disclosed.",
+    key=("battery", "operating_day"), datasets=("as_prices", "rt_as_prices"), upstream=("bess_registry", "bess_awards", "bess_prices"), coverage=("rt_tb_usd_per_mw", None),
+    columns=(
+        _battery("bess_registry"),
+        _day("bess_registry"),
+        Column("disclosed", "flag", "True on the days for which figures are expected; False after the last disclosed one", _from("bess_registry", "expected_last_day", "data_through"), required=True),
+        Column("spread_hours", "count", "n of the spreads: 1 below 1.25 h, 4 from 2.5 h, else 2", _from("bess_registry", "duration_hours", "duration_source"), required=True),
+        *(Column(f"{market}_tb_usd_per_mw", "number", f"TBn of {name} prices at its node: the n highest less the n lowest {words}", _from("bess_prices", f"{market}_price_usd_per_mwh")) for market, name, words in (("da", "day-ahead", "hours"), ("rt", "real-time", "hours of quarter-hours"))),
+        *(Column(f"{p}_da_usd_per_mw", "number", f"day-ahead MCPC of {PRODUCT_NAMES[p]} summed over the day; 0 before the product exists", (("as_prices", "mcpc_usd_per_mw"),)) for p in PRODUCTS),
+        *(Column(f"{p}_rt_usd_per_mw", "number", "the same of real time; 0 before 2025-12-05", (("rt_as_prices", "mcpc_usd_per_mw"),)) for p in PRODUCTS),
+    ),
+)
+
+_OFFERED = _from("opportunity_daily", "da_tb_usd_per_mw", "rt_tb_usd_per_mw", *(f"{p}_{leg}_usd_per_mw" for leg in ("da", "rt") for p in PRODUCTS))
+_ESTIMATED = (*_OFFERED, *_from("daily_revenue", "energy_usd", *(f"as_{p}_{leg}_usd" for leg in ("da", "rt") for p in PRODUCTS)))
+_MISSED = (*_ESTIMATED, *_from("daily_revenue", "total_usd"))
+
+ESTIMATE_MONTHLY = Table(
+    name="estimate_monthly", group="why",
+    meaning="An estimate of what each battery earned in each month as if ERCOT had not disclosed it yet, with an 80 % interval, beside what it earned where that is known, and the error. In no board.",
+    key=("battery", "month"), upstream=("bess_registry", "daily_revenue", "opportunity_daily"), before=("opportunity_daily", "daily_revenue"), coverage=("estimate_usd", None),
+    columns=(
+        _battery("bess_registry"),
+        Column("month", "count", "1 to 12", required=True),
+        Column("closed", "flag", "True if all its days are disclosed: then the estimate is a backtest. Else it is of the days that are not", _from("opportunity_daily", "disclosed"), required=True),
+        Column("expected_days", "count", "days of the battery in the month; in one that is not closed those not disclosed", _from("opportunity_daily", "operating_day", "disclosed"), required=True),
+        Column("estimated_days", "count", "of them those that are estimated, and known in a closed month", _MISSED, required=True),
+        Column("estimate_usd", "number", "estimate of total_usd on these days", _ESTIMATED),
+        Column("low_usd", "number", "lower end of its 80 % interval", _MISSED),
+        Column("high_usd", "number", "upper end", _MISSED),
+        Column("actual_usd", "number", "total_usd of the same days in a closed month", _from("daily_revenue", "total_usd")),
+        Column("own_closed_months", "count", "closed months of the battery that were estimated, of this year and the year before", _MISSED, required=True),
+        Column("own_error", "number", "median of |estimate / actual - 1| over these", _MISSED),
+        Column("closed_months", "count", "such months of all batteries of the year", _MISSED, required=True),
+        Column("error", "number", "median of |estimate / actual - 1| over these", _MISSED),
+        Column("interval_held", "number", "share of these in which the interval held what was earned", _MISSED),
+        Column("data_through", "day", "last disclosed operating day", _from("bess_registry", "data_through"), required=True),
+        Column("reason", "text", "why there is no estimate, or no interval", _ESTIMATED),
     ),
 )
 

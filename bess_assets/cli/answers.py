@@ -402,12 +402,25 @@ def battery(options: Options, name: str, year: int | None, day: str | None, form
     with Results(settings) as results:
         found = results.battery(name, year)
         latest = found.years.column("year")[-1]
+<<<<<<< HEAD
         perfect, differences = _perfect_months(results, name, latest), _differences(results, name, latest)
+=======
+        perfect = _months_there(
+            results, "perfect_monthly", latest, lambda: results.perfect(latest, name=name, by="month")
+        )
+        estimate = _months_there(results, "estimate_monthly", latest, lambda: results.estimate(latest, name=name))
+>>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
     years, months, best_days = (part.records() for part in (found.years, found.months, found.best_days))
     rows = sorted([*years, *months], key=lambda row: (row["year"], row.get("month") or 0))
     show(
         form,
+<<<<<<< HEAD
         _battery_lines(found, perfect, differences),
+=======
+        _battery_lines(
+            found, perfect, [row for row in estimate if not row["closed"] and row["estimate_usd"] is not None]
+        ),
+>>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
         made_up_note(settings, found.years.column("year")),
         found.months.columns,
         [tuple(row.get(name) for name in found.months.columns) for row in rows],
@@ -417,15 +430,18 @@ def battery(options: Options, name: str, year: int | None, day: str | None, form
             "months": months,
             "best_days": best_days,
             "perfect": perfect,
+<<<<<<< HEAD
             "attribution": differences,
+=======
+            "estimate": estimate,
+>>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
         },
     )
 
 
-def _perfect_months(results: Results, name: str, year: int) -> list[Record]:
-    """Percent of perfect of a battery by month; nothing where it was not made."""
-    there = year in yearly_files(results.folder, "perfect_monthly")
-    return [*results.perfect(year, name=name, by="month").records()] if there else []
+def _months_there(results: Results, table: str, year: int, ask: Callable[[], Answer]) -> list[Record]:
+    """Months of a battery by a table that no board waits for; nothing where it was not made."""
+    return [*ask().records()] if year in yearly_files(results.folder, table) else []
 
 
 def _differences(results: Results, name: str, year: int) -> list[Record]:
@@ -439,6 +455,21 @@ def _differences(results: Results, name: str, year: int) -> list[Record]:
 _DETAIL = (
     *("DA energy $", "RT energy $", "AS $", "total $", "$/kW-mo", "class $/kW-mo", "percentile"),
     *("cycles/day", "effic.", "TB2 capt.", *_END[2:]),
+)
+_ESTIMATE = (
+    COLUMNS["month"],
+    number("days", "estimated_days", str),
+    number("estimate $", "estimate_usd", money),
+    number("low $", "low_usd", money),
+    number("high $", "high_usd", money),
+    number("its error", "own_error", percent),
+    number("all errors", "error", percent),
+    number("interval held", "interval_held", percent),
+)
+_ESTIMATE_WORDS = (
+    "An estimate of days that ERCOT has not disclosed, from public prices and what the battery made of prices on disclosed days; it is in no board and no "
+    "total. Low and high are an 80 % interval. Errors are medians of |estimate / actual - 1| over closed months that were estimated in the same way, of this "
+    "battery and of all; in that share of the latter the interval held."
 )
 _DAYS = ("day", "DA energy $", "RT energy $", "AS $", "total $", "discharge MWh", "charge MWh", "energy cov")
 _STREAMS = (
@@ -477,8 +508,13 @@ def _day_lines(day: Answer, name: str, operating_day: str) -> Iterator[str]:
     yield from paragraph(WHAT_DOLLARS_ARE)
 
 
+<<<<<<< HEAD
 def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record], differences: Sequence[Record]) -> Iterator[str]:
     """One battery: names, size and what the battery table says of it, its years, streams, months, differences from the median, captures, best days, notes."""
+=======
+def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record], estimate: Sequence[Record]) -> Iterator[str]:
+    """One battery: names, size and what the battery table says of it, its years, streams, months, captures and estimate of the latest, best days, notes."""
+>>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
     from bess_assets.settlement.groups import attributes
 
     years, days = battery.years.records(), battery.best_days.records()
@@ -509,6 +545,7 @@ def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record], difference
     yield from ("", *table([COLUMNS[n] for n in ("year", "#", "+/-", "MW", "hours", *_DETAIL)], [years]).lines)
     months = [row for row in battery.months.records() if row["year"] == latest["year"]]
     possible = f"Of what was possible in {latest['year']}"
+<<<<<<< HEAD
     beside = [[row for row in differences if (row["month"] is None) == whole] for whole in (False, True)]
     terms = [h for h in _TERM_HEADINGS if any(COLUMNS[h].cell(row) not in {"-", "0"} for row in differences)]
     terms = ["median $", "difference $", *terms]
@@ -522,6 +559,20 @@ def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record], difference
     ):
         if any(sections):
             yield from ("", bold(title), *table(shown, sections).lines, *paragraph(words))
+=======
+    for title, shown, sections in (
+        (f"Streams of {latest['year']}", _STREAMS, _streams(latest)),
+        (f"Months of {latest['year']}", [COLUMNS[n] for n in ("month", "#", "+/-mo", *_DETAIL)], [months]),
+        (possible, [COLUMNS[n] for n in ("month", *_POSSIBLE)], [perfect] if perfect else []),
+        (f"Estimate of {latest['year']}", _ESTIMATE, [estimate] if estimate else []),
+        ("Best days", [COLUMNS[n] for n in _DAYS], [days]),
+    ):
+        if any(sections):
+            yield from ("", bold(title), *table(shown, sections).lines)
+    for made, words in ((perfect, _WHY), (estimate, _ESTIMATE_WORDS)):
+        if made:
+            yield from paragraph(words)
+>>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
     if days:
         yield from paragraph(
             "Before 2025-12-05 charging is known from one reading a quarter-hour: months are meaningful, single days indicative."

@@ -236,6 +236,7 @@ class Inputs:
         year: the operating year.
         rollups: where the rollup files are.
         tables: result tables of the same year, by name.
+        before: result tables of the year before, those of them that are there.
         registry_csv: the user's battery table, if any.
         block_bytes: how much one block of grids may take in memory.
         threads: how many parts of the year may be worked on at a time.
@@ -260,6 +261,7 @@ class Inputs:
     left_out: Sequence[LeftOut] = ()
     feeds: Mapping[str, frozenset[str]] = field(default_factory=dict)
     shared: dict[str, tuple[object, Any]] = field(default_factory=dict)
+    before: Mapping[str, StoredTable] = field(default_factory=dict)
 
     def once(self, name: str, source: StoredTable | Sequence[str], make: Callable[[], Made]) -> Made:
         """What is made of a stored table, or of the files of some datasets: made again only once their contents are others."""

@@ -228,6 +228,17 @@ class Results:
         return self._rows(f"{rows_of(files)}{where} ORDER BY battery, first_hour", files, [year_of(year)])
 
     @watched
+    def estimate(self, year: Year, month: int | None = None, *, name: str | None = None) -> Answer:
+        """An estimate of each battery, or the one named, by month, with interval and error: the rows of the table estimate_monthly (methodology, section 18).
+
+        Of a month that is not `closed` it covers the days that ERCOT has not disclosed; of a closed one it is a backtest.
+        """
+        files, battery = self._required("estimate_monthly", year), None if name is None else self._key(name, year)
+        asked = {"month": None if month is None else int(month), "battery": battery and literal(battery)}
+        where = " AND ".join(["true", *(f"{column} = {value}" for column, value in asked.items() if value is not None)])
+        return self._rows(f"{rows_of(files)} WHERE {where} ORDER BY battery, month", files, [year_of(year)])
+
+    @watched
     def index(
         self, year: Year, of: str = "fleet", by: Step = "month", *, basis: Literal["installed", "active"] | None = None
     ) -> Answer:

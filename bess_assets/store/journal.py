@@ -223,6 +223,10 @@ def table_inputs(settings: Settings, year: int | None, table: Table, record: Run
     if year is not None:
         inputs |= {f"{LATER}{dataset}": "there" for dataset in table.datasets if folder.goes_beyond(dataset, year)}
         inputs |= {f"{UPSTREAM}{name}": result_digest(results, name, year, record) for name in table.upstream}
+        record_before = read_run(results, year - 1) if table.before else record
+        for name in table.before:
+            if digest := result_digest(results, name, year - 1, record_before):
+                inputs[f"{UPSTREAM}{name}/{year - 1}"] = digest
     for name in table.upstream if year is None else table.earlier:
         for other in yearly_files(results, name):
             if year is None or other < year:
