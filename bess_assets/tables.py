@@ -720,7 +720,7 @@ OPPORTUNITY_DAILY = Table(
     key=("battery", "operating_day"), datasets=("as_prices", "rt_as_prices"), upstream=("bess_registry", "bess_awards", "bess_prices"), coverage=("rt_tb_usd_per_mw", None),
     columns=(
         _battery("bess_registry"),
-        _day("bess_registry"),
+        _day("bess_prices"),
         Column("disclosed", "flag", "True on the days for which figures are expected; False after the last disclosed one", _from("bess_registry", "expected_last_day", "data_through"), required=True),
         Column("spread_hours", "count", "n of the spreads: 1 below 1.25 h, 4 from 2.5 h, else 2", _from("bess_registry", "duration_hours", "duration_source"), required=True),
         *(Column(f"{market}_tb_usd_per_mw", "number", f"TBn of {name} prices at its node: the n highest less the n lowest {words}", _from("bess_prices", f"{market}_price_usd_per_mwh")) for market, name, words in (("da", "day-ahead", "hours"), ("rt", "real-time", "hours of quarter-hours"))),

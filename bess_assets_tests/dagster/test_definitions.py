@@ -31,7 +31,16 @@ TABLES_BY_GROUP = {
     "revenue": {"energy_revenue", "as_revenue"},
     "leaderboard": {"daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history", "what_changed"}
     | {"leaderboard_report"},
-    "why": {"attribution", "estimate_monthly", "index", "opportunity_daily", "outages", "perfect_daily", "perfect_monthly", "use_monthly"},
+    "why": {
+        "attribution",
+        "estimate_monthly",
+        "index",
+        "opportunity_daily",
+        "outages",
+        "perfect_daily",
+        "perfect_monthly",
+        "use_monthly",
+    },
 }
 
 

@@ -189,7 +189,9 @@ def test_a_rollup_that_could_not_be_registered_fails_its_readers_until_it_is_as_
     assert plan_year(settings, 2024).state == "present"
 
 
-def test_a_page_follows_the_boards_of_earlier_years(settings: Settings) -> None:
+def test_a_page_follows_the_boards_of_earlier_years_and_an_estimate_the_days_of_the_year_before(
+    settings: Settings,
+) -> None:
     tables = [name for name in YEARLY if name != "leaderboard_report"]
     for name in tables:
         settle(settings, 2025, name)
@@ -199,8 +201,11 @@ def test_a_page_follows_the_boards_of_earlier_years(settings: Settings) -> None:
     page = plan_year(settings, 2024).tables["leaderboard_report"]
     boards = ("leaderboard/2023 has changed", "leaderboard_monthly/2023 has changed")
     assert (page.state, page.why) == ("changed", boards)
-    assert states(settings) == {"leaderboard_report": "changed"}
-    settle(settings, 2024, "leaderboard_report")
+    estimate = plan_year(settings, 2024).tables["estimate_monthly"]
+    assert estimate.why == ("daily_revenue/2023 has changed", "opportunity_daily/2023 has changed")
+    assert states(settings) == dict.fromkeys(("estimate_monthly", "leaderboard_report"), "changed")
+    for name in ("estimate_monthly", "leaderboard_report"):
+        settle(settings, 2024, name)
     assert states(settings) == {}
     result_path(settings.results, "leaderboard", 2023).unlink()
     assert plan_year(settings, 2024).tables["leaderboard_report"].why == ("leaderboard/2023 has changed",)
