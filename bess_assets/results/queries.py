@@ -229,7 +229,7 @@ class Results:
 
     @watched
     def estimate(self, year: Year, month: int | None = None, *, name: str | None = None) -> Answer:
-        """An estimate of each battery, or the one named, by month, with interval and error: the rows of the table estimate_monthly (methodology, section 18).
+        """An estimate of each battery, or the one named, by month, with interval and error: the rows of the table estimate_monthly (methodology, section 19).
 
         Of a month that is not `closed` it covers the days that ERCOT has not disclosed; of a closed one it is a backtest.
         """
