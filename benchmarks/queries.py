@@ -149,25 +149,25 @@ def _why() -> dict[str, Kind]:
         year = chance.choice(YEARS)
         return lambda results: results.use(year)
 
-<<<<<<< HEAD
     def attribution(chance: random.Random) -> Question:
         year = chance.choice(YEARS)
         return lambda results: results.attribution(year)
-=======
+
     def estimate(chance: random.Random) -> Question:
         year = chance.choice(YEARS)
         return lambda results: results.estimate(year)
->>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
 
     def index(chance: random.Random) -> Question:
         year = chance.choice(YEARS)
         return lambda results: results.index(year, "2h")
 
-<<<<<<< HEAD
-    return {"perfect(year)": perfect, "use(year)": use, "attribution(year)": attribution, "index(year, 2h)": index}
-=======
-    return {"perfect(year)": perfect, "use(year)": use, "estimate(year)": estimate, "index(year, 2h)": index}
->>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
+    return {
+        "perfect(year)": perfect,
+        "use(year)": use,
+        "attribution(year)": attribution,
+        "estimate(year)": estimate,
+        "index(year, 2h)": index,
+    }
 
 
 def _groups_and_sizes(names: Sequence[str]) -> dict[str, Kind]:

@@ -402,25 +402,18 @@ def battery(options: Options, name: str, year: int | None, day: str | None, form
     with Results(settings) as results:
         found = results.battery(name, year)
         latest = found.years.column("year")[-1]
-<<<<<<< HEAD
-        perfect, differences = _perfect_months(results, name, latest), _differences(results, name, latest)
-=======
         perfect = _months_there(
             results, "perfect_monthly", latest, lambda: results.perfect(latest, name=name, by="month")
         )
+        differences = _differences(results, name, latest)
         estimate = _months_there(results, "estimate_monthly", latest, lambda: results.estimate(latest, name=name))
->>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
     years, months, best_days = (part.records() for part in (found.years, found.months, found.best_days))
     rows = sorted([*years, *months], key=lambda row: (row["year"], row.get("month") or 0))
     show(
         form,
-<<<<<<< HEAD
-        _battery_lines(found, perfect, differences),
-=======
         _battery_lines(
-            found, perfect, [row for row in estimate if not row["closed"] and row["estimate_usd"] is not None]
+            found, perfect, differences, [row for row in estimate if not row["closed"] and row["estimate_usd"]]
         ),
->>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
         made_up_note(settings, found.years.column("year")),
         found.months.columns,
         [tuple(row.get(name) for name in found.months.columns) for row in rows],
@@ -430,11 +423,8 @@ def battery(options: Options, name: str, year: int | None, day: str | None, form
             "months": months,
             "best_days": best_days,
             "perfect": perfect,
-<<<<<<< HEAD
             "attribution": differences,
-=======
             "estimate": estimate,
->>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
         },
     )
 
@@ -508,13 +498,10 @@ def _day_lines(day: Answer, name: str, operating_day: str) -> Iterator[str]:
     yield from paragraph(WHAT_DOLLARS_ARE)
 
 
-<<<<<<< HEAD
-def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record], differences: Sequence[Record]) -> Iterator[str]:
-    """One battery: names, size and what the battery table says of it, its years, streams, months, differences from the median, captures, best days, notes."""
-=======
-def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record], estimate: Sequence[Record]) -> Iterator[str]:
-    """One battery: names, size and what the battery table says of it, its years, streams, months, captures and estimate of the latest, best days, notes."""
->>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
+def _battery_lines(
+    battery: BatteryAnswer, perfect: Sequence[Record], differences: Sequence[Record], estimate: Sequence[Record]
+) -> Iterator[str]:
+    """One battery: names, size and what the battery table says of it; then sections of its years, and of the latest one, and notes."""
     from bess_assets.settlement.groups import attributes
 
     years, days = battery.years.records(), battery.best_days.records()
@@ -545,7 +532,6 @@ def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record], estimate: 
     yield from ("", *table([COLUMNS[n] for n in ("year", "#", "+/-", "MW", "hours", *_DETAIL)], [years]).lines)
     months = [row for row in battery.months.records() if row["year"] == latest["year"]]
     possible = f"Of what was possible in {latest['year']}"
-<<<<<<< HEAD
     beside = [[row for row in differences if (row["month"] is None) == whole] for whole in (False, True)]
     terms = [h for h in _TERM_HEADINGS if any(COLUMNS[h].cell(row) not in {"-", "0"} for row in differences)]
     terms = ["median $", "difference $", *terms]
@@ -555,24 +541,11 @@ def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record], estimate: 
         (f"Months of {latest['year']}", [COLUMNS[n] for n in ("month", "#", "+/-mo", *_DETAIL)], [months], ""),
         (beside_median, [_MONTH_OR_YEAR, *(COLUMNS[n] for n in terms)], beside, _MADE_OF),
         (possible, [COLUMNS[n] for n in ("month", *_POSSIBLE)], [perfect] if perfect else [], _WHY),
+        (f"Estimate of {latest['year']}", _ESTIMATE, [estimate] if estimate else [], _ESTIMATE_WORDS),
         ("Best days", [COLUMNS[n] for n in _DAYS], [days], ""),
     ):
         if any(sections):
             yield from ("", bold(title), *table(shown, sections).lines, *paragraph(words))
-=======
-    for title, shown, sections in (
-        (f"Streams of {latest['year']}", _STREAMS, _streams(latest)),
-        (f"Months of {latest['year']}", [COLUMNS[n] for n in ("month", "#", "+/-mo", *_DETAIL)], [months]),
-        (possible, [COLUMNS[n] for n in ("month", *_POSSIBLE)], [perfect] if perfect else []),
-        (f"Estimate of {latest['year']}", _ESTIMATE, [estimate] if estimate else []),
-        ("Best days", [COLUMNS[n] for n in _DAYS], [days]),
-    ):
-        if any(sections):
-            yield from ("", bold(title), *table(shown, sections).lines)
-    for made, words in ((perfect, _WHY), (estimate, _ESTIMATE_WORDS)):
-        if made:
-            yield from paragraph(words)
->>>>>>> 11f0845 (An estimate of days that ERCOT has not disclosed, from public prices and what each battery earned of them before, with an interval, backtested on closed months)
     if days:
         yield from paragraph(
             "Before 2025-12-05 charging is known from one reading a quarter-hour: months are meaningful, single days indicative."

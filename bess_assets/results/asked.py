@@ -1,6 +1,6 @@
 """What a question names: years, days, names in any case, a column to sort by, how many rows; and the errors where there is no such thing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from operator import itemgetter
 
@@ -24,6 +24,19 @@ def known_name(name: str, names: Iterable[str], problem: str, remedy: str) -> st
     near = dict.fromkeys([*alike[:1], *(known for known in spelling if wanted and wanted in known), *alike])
     expected = f"a name such as {', '.join(spelling[known] for known in list(near)[:5])}" if near else None
     raise QueryError(problem, expected=expected, remedy=remedy)
+
+
+def key_of(name: str, batteries: Iterable[Sequence[str | None]]) -> str:
+    """The stable key of the battery that has the name; batteries are rows of a key and its resource names."""
+    rows = [*batteries]
+    every = {other for row in rows for other in row if other}
+    remedy = "All names: bess leaderboard YEAR --format csv"
+    known = known_name(name, every, f"No battery is called {name}.", remedy)
+    keys = {str(row[0]) for row in rows if known.upper() in [other.upper() for other in row if other]}
+    keys = {key for key in keys if key.upper() == known.upper()} or keys
+    if len(keys) > 1:
+        raise QueryError(f"{name} is a name of {len(keys)} batteries.", expected=f"one of {', '.join(sorted(keys))}")
+    return keys.pop()
 
 
 def refuse_no_rows(count: int | None) -> None:

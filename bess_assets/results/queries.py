@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results.answers import Answer, BatteryAnswer, QueryError, marked, with_mark
-from bess_assets.results.asked import Year, day_of, days_of, known_name, refuse_no_rows, shown, year_of
+from bess_assets.results.asked import Year, day_of, days_of, key_of, known_name, refuse_no_rows, shown, year_of
 from bess_assets.results.cache import AnswerCache, CacheInfo
 from bess_assets.results.engine import (
     PERIODS,
@@ -223,9 +223,7 @@ class Results:
     @watched
     def outages(self, year: Year, name: str | None = None) -> Answer:
         """Stretches of hours in which batteries, or the one named, were out by the day-ahead files: the rows of the table outages."""
-        files = self._required("outages", year)
-        where = "" if name is None else f" WHERE battery = {literal(self._key(name, year))}"
-        return self._rows(f"{rows_of(files)}{where} ORDER BY battery, first_hour", files, [year_of(year)])
+        return self._stored("outages", year, None, name)
 
     @watched
     def estimate(self, year: Year, month: int | None = None, *, name: str | None = None) -> Answer:
@@ -233,10 +231,7 @@ class Results:
 
         Of a month that is not `closed` it covers the days that ERCOT has not disclosed; of a closed one it is a backtest.
         """
-        files, battery = self._required("estimate_monthly", year), None if name is None else self._key(name, year)
-        asked = {"month": None if month is None else int(month), "battery": battery and literal(battery)}
-        where = " AND ".join(["true", *(f"{column} = {value}" for column, value in asked.items() if value is not None)])
-        return self._rows(f"{rows_of(files)} WHERE {where} ORDER BY battery, month", files, [year_of(year)])
+        return self._stored("estimate_monthly", year, month, name)
 
     @watched
     def index(
@@ -564,6 +559,15 @@ class Results:
         sql = f"{statement(files, month, battery, by_month=by == 'month')} ORDER BY ALL"
         return self._rows(sql, files, [year_of(year)])
 
+    def _stored(self, table: str, year: Year, month: int | None, name: str | None) -> Answer:
+        """Rows of a table of batteries as they are stored, in the order of its first two columns."""
+        files = self._required(table, year)
+        of = [] if name is None else [f"battery = {literal(self._key(name, year))}"]
+        of += [] if month is None else [f"month = {int(month)}"]
+        return self._rows(
+            f"{rows_of(files)} WHERE {' AND '.join(of or ['true'])} ORDER BY 1, 2", files, [year_of(year)]
+        )
+
     def _required(self, table: str, year: Year | None) -> list[Path]:
         """The files of a table for one year, or for every year that has a leaderboard."""
         return list(listing.require(self.folder, table, None if year is None else year_of(year)).values())
@@ -591,17 +595,8 @@ class Results:
 
     def _key(self, name: str, year: Year | None) -> str:
         """The stable key of the battery that has the name."""
-        names = self._names("battery, gen_resource, load_resource, esr_resource", self._required("leaderboard", year))
-        remedy = "All names: bess leaderboard YEAR --format csv"
-        every = {other for row in names for other in row if other}
-        known = known_name(name, every, f"No battery is called {name}.", remedy)
-        keys = {row[0] for row in names if known.upper() in [other.upper() for other in row if other]}
-        keys = {key for key in keys if key.upper() == known.upper()} or keys
-        if len(keys) > 1:
-            raise QueryError(
-                f"{name} is a name of {len(keys)} batteries.", expected=f"one of {', '.join(sorted(keys))}"
-            )
-        return str(keys.pop())
+        every = self._names("battery, gen_resource, load_resource, esr_resource", self._required("leaderboard", year))
+        return key_of(name, every)
 
     def _names(self, columns: str, files: Iterable[Path]) -> list[tuple[Any, ...]]:
         sql = f"SELECT DISTINCT {columns} FROM {read(files)}"
