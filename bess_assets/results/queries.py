@@ -227,10 +227,7 @@ class Results:
 
     @watched
     def estimate(self, year: Year, month: int | None = None, *, name: str | None = None) -> Answer:
-        """An estimate of each battery, or the one named, by month, with interval and error: the rows of the table estimate_monthly (methodology, section 19).
-
-        Of a month that is not `closed` it covers the days that ERCOT has not disclosed; of a closed one it is a backtest.
-        """
+        """Each battery, or the one named, by month: an estimate of days not disclosed, or a backtest (methodology, section 19); rows of estimate_monthly."""
         return self._stored("estimate_monthly", year, month, name)
 
     @watched
