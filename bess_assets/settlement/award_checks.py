@@ -42,8 +42,12 @@ def fits(awards: Mapping[str, FloatArray], lsl: FloatArray, hsl: FloatArray) -> 
     """True where ancillary awards upward, or downward, fit together between LSL and HSL, and none is negative; an unknown award or limit fits."""
     fit = np.ones(lsl.shape, dtype=bool)
     for products in (UPWARD, DOWNWARD):
-        own = np.stack([awards[f"{product}_award_mw"] for product in products])
-        fit &= ~(np.nansum(own, axis=0) > hsl - lsl + LIMIT_TOLERANCE_MW) & ~(own < -LIMIT_TOLERANCE_MW).any(axis=0)
+        together = np.zeros(lsl.shape)
+        for product in products:
+            own = awards[f"{product}_award_mw"]
+            together += np.nan_to_num(own)
+            fit &= ~(own < -LIMIT_TOLERANCE_MW)
+        fit &= ~(together > hsl - lsl + LIMIT_TOLERANCE_MW)
     return fit
 
 
