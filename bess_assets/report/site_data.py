@@ -33,6 +33,7 @@ _WHY = {
     ),
 }
 """Tables of batteries and months that no board waits for: the statement that reads each, and the columns that are shown of it, null without the table."""
+_ESTIMATE = ("month", "estimated_days", "estimate_usd", "low_usd", "high_usd", "own_error", "error", "interval_held")
 _DAY = ("total_usd", "energy_usd", "as_usd", "discharge_mwh", "charge_mwh")
 _WHY_COLUMNS = [name for _, columns in _WHY.values() for name in columns]
 _INTERVAL = {"rt_price": 2, "da_price": 2, "mw": 1, "soc": 1, "usd": 1}
@@ -100,7 +101,7 @@ def dictionary() -> list[dict[str, Any]]:
 
 
 def batteries_over_years(settings: Settings, contents: Sequence[Content], names: Iterable[str]) -> dict[str, Any]:
-    """For each of these batteries its years: the row of the board, its place in its class, months, best and worst days by quarter-hour."""
+    """For each of these batteries its years: the row of the board, its place in its class, months, an estimate, best and worst days by quarter-hour."""
     wanted = dict.fromkeys(names)
     found: dict[str, Any] = {name: {"battery": name, "years": []} for name in wanted}
     with duckdb.connect(config={"threads": settings.threads, "memory_limit": f"{settings.memory_limit_bytes}B"}) as db:
@@ -110,6 +111,7 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
             days = _days_by_battery(db, settings, content.year, wanted)
             months: dict[str, list[list[Any]]] = {}
             why = _why_by_month(db, settings, content.year, wanted)
+            estimates = _estimates(db, settings, content.year, wanted)
             for row in content.monthly:
                 if row["battery"] in wanted:
                     months.setdefault(row["battery"], []).append(
@@ -130,6 +132,7 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
                             "class_rank": place,
                             "class_ranked": of_class,
                             "months": months.get(row["battery"], []),
+                            "estimate": estimates.get(row["battery"], []),
                             "days": days.get(row["battery"], []),
                         }
                     )
@@ -141,6 +144,7 @@ def columns_of_batteries() -> dict[str, Any]:
     return {
         "row": LEADERBOARD.column_names,
         "month": [*_MONTH, *_WHY_COLUMNS],
+        "estimate": _ESTIMATE,
         "day": _DAY,
         "interval": list(_INTERVAL),
     }
@@ -162,6 +166,22 @@ def _why_by_month(
                 own = found.setdefault((battery, month), [None] * len(_WHY_COLUMNS))
                 own[before : before + len(columns)] = [None if share is None else round(share, 3) for share in shares]
         before += len(columns)
+    return found
+
+
+def _estimates(
+    db: duckdb.DuckDBPyConnection, settings: Settings, year: int, names: Iterable[str]
+) -> dict[str, list[list[float | None]]]:
+    """The months of each battery with an estimate of days not disclosed, by the columns of `_ESTIMATE`: dollars whole, shares to a tenth of a percent."""
+    found: dict[str, list[list[float | None]]] = {}
+    if year in yearly_files(settings.results, "estimate_monthly"):
+        file = require(settings.results, "estimate_monthly", year)[year]
+        mine = f"battery IN ({', '.join(map(literal, names))}) AND NOT closed AND estimate_usd IS NOT NULL"
+        sql = f"SELECT battery, {', '.join(_ESTIMATE)} FROM {read([file])} WHERE {mine} ORDER BY ALL"
+        for battery, month, days, *rest in db.execute(sql).fetchall():
+            digits = [0 if name.endswith("_usd") else 3 for name in _ESTIMATE[2:]]
+            shown = [None if v is None else round(v, n) for v, n in zip(rest, digits, strict=True)]
+            found.setdefault(battery, []).append([month, days, *shown])
     return found
 
 

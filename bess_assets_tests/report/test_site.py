@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,25 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     write_rows(settings, 2024, "perfect_monthly", months)
     held = {"limit_hours": 100, "as_up_mwh": 0.0, "as_down_mwh": 0.0, "throughput_mwh": 0.0}
     write_rows(settings, 2024, "use_monthly", [{"battery": NAME, "month": 2, "out_hours": 25, **held}])
+    row = {
+        "battery": NAME,
+        "data_through": date(2026, 8, 10),
+        "own_closed_months": 7,
+        "closed_months": 40,
+        "error": 0.1,
+        "interval_held": 0.8125,
+    }
+    august = {
+        "month": 8,
+        "closed": False,
+        "estimated_days": 21,
+        "estimate_usd": 1234.4,
+        "low_usd": 900.0,
+        "high_usd": 1500.0,
+        "own_error": 0.093,
+    }
+    july = {"month": 7, "closed": True, "estimated_days": 31, "estimate_usd": 1.0, "actual_usd": 2.0}
+    write_rows(settings, 2026, "estimate_monthly", [row | july, row | august])
     return settings
 
 
@@ -119,6 +139,24 @@ def test_the_index_has_each_years_edition_fleet_and_first_battery(browser: Any, 
     batteries = {row["Battery"]: row for row in rows_of(browser, "Batteries of all years")}
     assert len(batteries) == 8
     assert batteries[NAME]["2024 $/kW-mo"] == number(row_of(home, 2024)["usd_per_kw_month"], 2)
+
+
+def test_a_battery_has_the_estimate_of_days_not_disclosed_with_interval_and_error(browser: Any, folder: Path) -> None:
+    show(browser, folder, "battery", battery=NAME, year=2026)
+    (august,) = rows_of(browser, f"Estimate of {NAME}, 2026")
+    assert august == {
+        "Month": "August",
+        "Days": "21",
+        "Estimate $": "1,234",
+        "Low $": "900",
+        "High $": "1,500",
+        "Its error": "9.3%",
+        "All errors": "10.0%",
+        "Interval held": "81.2%",
+    }
+    show(browser, folder, "battery", battery=NAME, year=2024)
+    headings = [heading.text for heading in browser.find_elements("css selector", "h3")]
+    assert "Estimate of days not disclosed" not in headings
 
 
 def test_a_battery_has_how_much_of_what_was_possible_where_that_was_worked_out(browser: Any, folder: Path) -> None:

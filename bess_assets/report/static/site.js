@@ -89,7 +89,7 @@
   async function battery(name) {
     const { columns, years } = await bess.load(fileOf(name));
     return years.map((year) => ({
-      ...year, ...byName(columns.row, year.row), months: year.months.map((month) => byName(columns.month, month)),
+      ...year, ...byName(columns.row, year.row), months: year.months.map((month) => byName(columns.month, month)), estimate: year.estimate.map((month) => byName(columns.estimate, month)),
       days: year.days.map(([best, worst, day, ...rest]) => ({ best, worst, day, ...byName(columns.day, rest), series: rest.at(-1) && { start: rest.at(-1)[0], ...byName(columns.interval, rest.at(-1).slice(1)) } })),
     }));
   }
@@ -155,7 +155,20 @@
       node("h2", {}, `Months of ${year.year}`),
       charts.chart("Revenue by month and stream, $", "Stacked bars of monthly revenue by stream. The table of months holds the figures.", charts.stack({ labels: charts.monthLabels(numbers), full: numbers.map((n) => MONTHS[n - 1]), rows: months, streams }), streams),
       boxed(headings, rows, `Months of ${name}, ${year.year}`),
-      ...possible(name, year),
+      ...possible(name, year), ...estimateOf(name, year),
+    ];
+  }
+  /** An estimate of the days that ERCOT has not disclosed, with its error beside it. */
+  function estimateOf(name, year) {
+    if (!year.estimate.length) return [];
+    const headings = [{ label: "Month", text: true }, { label: "Days" }, { label: "Estimate $" }, { label: "Low $" }, { label: "High $" }, { label: "Its error" }, { label: "All errors" }, { label: "Interval held" }];
+    const rows = year.estimate.map((month) => [
+      MONTHS[month.month - 1], number(month.estimated_days), number(month.estimate_usd), number(month.low_usd), number(month.high_usd), percent(month.own_error), percent(month.error), percent(month.interval_held),
+    ]);
+    return [
+      node("h3", {}, "Estimate of days not disclosed"),
+      boxed(headings, rows, `Estimate of ${name}, ${year.year}`),
+      remark("From public prices and what the battery made of prices on disclosed days; in no board and no total. Low and high are an 80 % interval. Errors are medians of closed months estimated in the same way, of this battery and of all; in that share of the latter the interval held: methodology, section 19."),
     ];
   }
   /** How much of what was possible, by month, where that was worked out. */
