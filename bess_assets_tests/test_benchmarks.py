@@ -12,6 +12,8 @@ from benchmarks.__main__ import WrongMoneyError, check_money
 from benchmarks.machine import HAS_POLARS, Line
 from benchmarks.page import page
 from benchmarks.queries import kinds
+from benchmarks.scale import Measured
+from benchmarks.scale import simulated as at_scale
 from bess_assets.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +27,25 @@ def test_every_question_of_the_query_api_is_measured() -> None:
     questions = {name for name in vars(Results) if not name.startswith("_")} - NO_QUESTIONS
     measured = {name.split("(")[0].split(",")[0].split(" ")[0].rstrip(":") for name in kinds(["A", "B", "C"])}
     assert measured == questions
+
+
+def test_years_on_workers_wait_for_the_launcher_a_worker_and_their_share_of_the_store() -> None:
+    one = at_scale(1, 1_000, 1, Measured())
+    # 1,100 MB brought and 5,300 MB put at 80 MB/s, 145 s of settling, 8 s of Dagster
+    assert one.seconds == pytest.approx(1_100 / 80 + 145 + 8 + 5_300 / 80)
+    assert (one.brought_gb, one.put_gb, one.requests) == (1.1, 5.3, 91)
+    assert one.usd == pytest.approx(0.10 * one.seconds / 3_600 + (25 * 0.4 + 66 * 5) / 1e6)
+    assert at_scale(2, 1_000, 1, Measured()).seconds == pytest.approx(2 * one.seconds), (
+        "one worker has one year at a time"
+    )
+    assert at_scale(2, 1_000, 2, Measured()).seconds == pytest.approx(one.seconds + 5), (
+        "the second is launched 5 s later"
+    )
+    shared = at_scale(2, 1_000, 2, Measured(launch_seconds=0, store_mb_a_second=80))
+    assert shared.seconds == pytest.approx(2 * 1_100 / 80 + 145 + 8 + 2 * 5_300 / 80), "both move at half of the rate"
+    many = at_scale(3, 1_000, 10, Measured())
+    assert many.seconds == pytest.approx(one.seconds + 10), "a year is not split"
+    assert many.idle == pytest.approx(1 - 3 * one.seconds / (3 * many.seconds))
 
 
 @pytest.mark.slow

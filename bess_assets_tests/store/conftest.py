@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,9 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
-@pytest.fixture(scope="session")
-def running_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
-    """The store, started once."""
+@contextmanager
+def started_store(folder: Path) -> Iterator[ObjectStore]:
+    """A store that keeps what it holds in a folder, until the block ends."""
     try:
         import obstore
     except ImportError:
@@ -84,7 +85,6 @@ def running_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSt
     program = shutil.which("weed", path=str(Path(sys.executable).parent))
     if program is None:
         missing("the extra test-servers is not installed")
-    folder = tmp_path_factory.mktemp("object_store")
     master, volume, filer, s3 = free_ports(4)
     ports = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"]
     shipped = COMPOSE["services"]["store"]["command"].split()
@@ -99,6 +99,13 @@ def running_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSt
         finally:
             process.kill()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def running_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """The store, started once."""
+    with started_store(tmp_path_factory.mktemp("object_store")) as store:
+        yield store
 
 
 def wait_until_it_answers(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
