@@ -812,7 +812,7 @@ TABLES = {table.name: table for table in list(globals().values()) if isinstance(
 LEADERBOARD_REPORT = Table(
     name="leaderboard_report", group="leaderboard",
     meaning="The year for people: one page that opens by double click, a workbook, and the boards as CSV and Parquet.",
-    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history"), earlier=("leaderboard", "leaderboard_monthly"), code_version="6",
+    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history", "attribution"), earlier=("leaderboard", "leaderboard_monthly"), code_version="7",
     files=(
         "leaderboard_{year}.html", "leaderboard_{year}.xlsx", "leaderboard_{year}.csv", "leaderboard_monthly_{year}.csv",
         "leaderboard_{year}.parquet", "leaderboard_monthly_{year}.parquet",

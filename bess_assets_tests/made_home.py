@@ -58,6 +58,7 @@ def write_home(home: Path) -> Settings:
         days = [_day(row, date(year, 1, day)) for row in by_name for day in range(1, 15)]
         write_rows(settings, year, "daily_revenue", days)
         write_rows(settings, year, "bess_registry", [_registered(year, row) for row in by_name])
+        write_rows(settings, year, "attribution", [])
     return settings
 
 

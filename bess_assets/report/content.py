@@ -19,7 +19,7 @@ from bess_assets.store.files import ResultTable
 from bess_assets.store.journal import read_run
 from bess_assets.store.listing import made_up_years, yearly_files
 from bess_assets.store.paths import result_path
-from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, TABLES
+from bess_assets.tables import ATTRIBUTION, LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, TABLES
 from bess_assets.text import listed
 
 _SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}
@@ -53,6 +53,7 @@ class Content:
         board: rows of the leaderboard, in its order, with `rank_change`.
         monthly: those of its months, month by month, with `rank_change` and `rank_change_month`.
         periods: the whole year, whose month is None, then the months that have a board: month, rows, and figures of the fleet (`metrics.fleet`).
+        attribution: rows of attribution, in order of battery, then its months and its year.
         days: rows of daily_revenue, columns `DAY_COLUMNS`, in order of battery and day.
         start_years: for each battery the first year in which it was active, and whether it may have begun before.
         price_shares: of which sources the prices of the year are, in words; empty where all are of price reports.
@@ -67,6 +68,7 @@ class Content:
     board: Sequence[Row]
     monthly: Sequence[Row]
     periods: Sequence[tuple[int | None, Sequence[Row], Row]]
+    attribution: Sequence[Row]
     days: Mapping[str, Sequence[Any]]
     start_years: Mapping[str, tuple[int, bool]]
     price_shares: str
@@ -123,6 +125,7 @@ def read_content(settings: Settings, year: int, *, with_days: bool = True) -> Co
         board=board,
         monthly=[row for rows in months for row in rows],
         periods=[(month, rows, metrics.fleet(rows, metrics.Period.of(year, month))) for month, rows in periods],
+        attribution=read("attribution", ATTRIBUTION.column_names).to_pylist(),
         days=read("daily_revenue", DAY_COLUMNS).to_pydict() if with_days else {name: [] for name in DAY_COLUMNS},
         start_years=_start_years({**starts, year: board}),
         price_shares=metrics.price_shares({name: pc.sum(counts[name]).as_py() for name in counts.column_names}),

@@ -9,10 +9,11 @@ from typing import Any
 
 import duckdb
 
+from bess_assets.ercot.products import ATTRIBUTED
 from bess_assets.report.content import STREAMS, Content, Row
 from bess_assets.results.engine import literal, read
 from bess_assets.results.intervals import NET_MW
-from bess_assets.results.statements import perfect, use
+from bess_assets.results.statements import attribution, perfect, use
 from bess_assets.settings import Settings
 from bess_assets.settlement import groups, metrics
 from bess_assets.store.listing import require, yearly_files
@@ -34,6 +35,7 @@ _WHY = {
 }
 """Tables of batteries and months that no board waits for: the statement that reads each, and the columns that are shown of it, null without the table."""
 _ESTIMATE = ("month", "estimated_days", "estimate_usd", "low_usd", "high_usd", "own_error", "error", "interval_held")
+_ATTRIBUTION = ("median_batteries", "median_usd", "difference_usd", *(f"{term}_usd" for term in ATTRIBUTED))
 _DAY = ("total_usd", "energy_usd", "as_usd", "discharge_mwh", "charge_mwh")
 _WHY_COLUMNS = [name for _, columns in _WHY.values() for name in columns]
 _INTERVAL = {"rt_price": 2, "da_price": 2, "mw": 1, "soc": 1, "usd": 1}
@@ -101,7 +103,7 @@ def dictionary() -> list[dict[str, Any]]:
 
 
 def batteries_over_years(settings: Settings, contents: Sequence[Content], names: Iterable[str]) -> dict[str, Any]:
-    """For each of these batteries its years: the row of the board, its place in its class, months, an estimate, best and worst days by quarter-hour."""
+    """For each of these batteries its years: row of the board, place in its class, months, estimate, differences from its median, best and worst days."""
     wanted = dict.fromkeys(names)
     found: dict[str, Any] = {name: {"battery": name, "years": []} for name in wanted}
     with duckdb.connect(config={"threads": settings.threads, "memory_limit": f"{settings.memory_limit_bytes}B"}) as db:
@@ -112,6 +114,7 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
             months: dict[str, list[list[Any]]] = {}
             why = _why_by_month(db, settings, content.year, wanted)
             estimates = _estimates(db, settings, content.year, wanted)
+            differences = _differences(db, settings, content.year, wanted)
             for row in content.monthly:
                 if row["battery"] in wanted:
                     months.setdefault(row["battery"], []).append(
@@ -133,6 +136,7 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
                             "class_ranked": of_class,
                             "months": months.get(row["battery"], []),
                             "estimate": estimates.get(row["battery"], []),
+                            "attribution": differences.get(row["battery"], []),
                             "days": days.get(row["battery"], []),
                         }
                     )
@@ -145,6 +149,7 @@ def columns_of_batteries() -> dict[str, Any]:
         "row": LEADERBOARD.column_names,
         "month": [*_MONTH, *_WHY_COLUMNS],
         "estimate": _ESTIMATE,
+        "attribution": ["month", *_ATTRIBUTION],
         "day": _DAY,
         "interval": list(_INTERVAL),
     }
@@ -182,6 +187,23 @@ def _estimates(
             digits = [0 if name.endswith("_usd") else 3 for name in _ESTIMATE[2:]]
             shown = [None if v is None else round(v, n) for v, n in zip(rest, digits, strict=True)]
             found.setdefault(battery, []).append([month, days, *shown])
+    return found
+
+
+def _differences(
+    db: duckdb.DuckDBPyConnection, settings: Settings, year: int, names: Iterable[str]
+) -> dict[str, list[list[Any]]]:
+    """Values of `_ATTRIBUTION` by battery: of its months, each with its number, and of the year, with 0; none where the table was not made."""
+    found: dict[str, list[list[Any]]] = {}
+    if year not in yearly_files(settings.results, "attribution"):
+        return found
+    files = [require(settings.results, "attribution", year)[year]]
+    mine = f"battery IN ({', '.join(map(literal, names))})"
+    every = f"{attribution(files, by_month=True)} UNION ALL BY NAME {attribution(files)}"
+    for battery, month, others, *usd in db.execute(
+        f"SELECT battery, coalesce(month, 0), {', '.join(_ATTRIBUTION)} FROM ({every}) WHERE {mine} ORDER BY battery, month"
+    ).fetchall():
+        found.setdefault(battery, []).append([month, others, *(round(value, 2) for value in usd)])
     return found
 
 

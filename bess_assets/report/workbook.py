@@ -13,7 +13,7 @@ from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Row
 from bess_assets.report.workbook_front import printed, write_front
 from bess_assets.settlement.metrics import FLEET_TOTALS
 from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN
-from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column
+from bess_assets.tables import ATTRIBUTION, DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column
 from bess_assets.text import plain
 
 COLUMNS_A_PAGE = 12
@@ -143,7 +143,12 @@ def _lay_out(book: Any, content: Content, with_days: bool) -> dict[str, Sequence
 def _dictionary(sheet: Any, formats: Mapping[str, Any]) -> None:
     """What each column of the sheets of tables means."""
     of_days = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
-    sheets = (("Leaderboard", _YEAR), ("Months", (_MONTHS[0], _MONTHS[-1])), ("Daily", of_days))
+    sheets = (
+        ("Leaderboard", _YEAR),
+        ("Months", (_MONTHS[0], _MONTHS[-1])),
+        ("Attribution", ATTRIBUTION.columns),
+        ("Daily", of_days),
+    )
     for at, (heading, width) in enumerate((("sheet", 14), ("column", 30), ("kind", 10), ("meaning", 110))):
         sheet.set_column(at, at, width, formats["wrapped"] if heading == "meaning" else None)
         sheet.write_string(0, at, heading, formats["heading"])
@@ -159,6 +164,7 @@ def _tables(content: Content, with_days: bool) -> Iterator[tuple[str, int, Seque
     """Name of each sheet of a table, how many of its columns stay in view, its columns and rows."""
     yield "Leaderboard", 2, _YEAR, _values(content.board, _YEAR)
     yield "Months", 3, _MONTHS, _values(content.monthly, _MONTHS)
+    yield "Attribution", 1, ATTRIBUTION.columns, _values(content.attribution, ATTRIBUTION.columns)
     if not with_days:
         return
     columns = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]

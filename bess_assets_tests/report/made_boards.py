@@ -1,7 +1,7 @@
 """Homes with made-up boards of any number of batteries, awkward names among them: streams add up to totals, months and days to nothing in particular."""
 
 import calendar
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bess_assets.ercot.products import PRODUCTS
+from bess_assets.ercot.products import ATTRIBUTED, PRODUCTS
 from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import Fingerprint
@@ -41,6 +41,7 @@ def write_boards(home: Path, year: int, batteries: int, seed: int = 1) -> Settin
     write_columns(settings, year, "leaderboard", _columns(board), AWKWARD_FILES)
     write_columns(settings, year, "leaderboard_monthly", _columns(months))
     write_columns(settings, year, "daily_revenue", _days(random, names, year))
+    write_columns(settings, year, "attribution", _columns([*_differences(random, names[: len(AWKWARD) + 1], year)]))
     run_table(settings, year, "leaderboard_history")
     return settings
 
@@ -74,7 +75,7 @@ def write_quarter_hours(settings: Settings, year: int, seed: int = 1) -> None:
 def write_no_board(home: Path, year: int) -> Settings:
     """Write the same tables without a single battery."""
     settings = load_settings(home, {})
-    for name in ("leaderboard", "leaderboard_monthly", "daily_revenue"):
+    for name in ("leaderboard", "leaderboard_monthly", "daily_revenue", "attribution"):
         write_columns(settings, year, name, {"battery": []})
     run_table(settings, year, "leaderboard_history")
     return settings
@@ -126,6 +127,19 @@ def _row(random: np.random.Generator, name: str, size: Mapping[str, Any], days: 
         "data_through": date(year, 12, 31), "edition": "final",
         "excluded_reason": None if known else "charging unknown; energy coverage 0.200 below 0.95",
     }  # fmt: skip
+
+
+def _differences(random: np.random.Generator, names: Sequence[str], year: int) -> Iterator[dict[str, Any]]:
+    """Months and year of some batteries, each with terms that add up."""
+    firsts = [("month", date(year, month, 1)) for month in range(1, 13)] + [("year", date(year, 1, 1))]
+    for name in names:
+        for period, day in firsts:
+            terms = {f"{term}_usd": float(random.normal(0, 20_000)) for term in ATTRIBUTED}
+            yield {
+                "battery": name, "period": period, "first_day": day, "duration_class": "1.75 to 2.5 h", "median_batteries": f"{names[0]}; {names[1]}",
+                "total_usd": 9e5 + sum(terms.values()), "median_usd": 9e5, "difference_usd": sum(terms.values()), **terms,
+                **dict.fromkeys(("compared_hours", "availability_hours", "unknown_hours"), 240.5),
+            }  # fmt: skip
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

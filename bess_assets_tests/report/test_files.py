@@ -26,7 +26,12 @@ from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, write_boards
 
 FRONT = ("Summary", "Board", "Fleet by month", "Classes")
-SHEETS = {"Leaderboard": "leaderboard", "Months": "leaderboard_monthly", "Daily": "daily_revenue"}
+SHEETS = {
+    "Leaderboard": "leaderboard",
+    "Months": "leaderboard_monthly",
+    "Attribution": "attribution",
+    "Daily": "daily_revenue",
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +46,8 @@ def stored(home: Settings, table: str) -> list[dict[str, Any]]:
 
 def shown_rows(home: Settings, sheet: str) -> list[dict[str, Any]]:
     """Rows of a sheet by the tables; boards with their changes of rank."""
-    if sheet == "Daily":
-        return stored(home, "daily_revenue")
+    if sheet in {"Attribution", "Daily"}:
+        return stored(home, SHEETS[sheet])
     with Results(home) as results:
         boards = [results.leaderboard(YEAR, m) for m in (range(1, 13) if sheet == "Months" else [None])]
     return [row for board in boards for row in board.records()]
@@ -69,8 +74,9 @@ def test_numbers_have_formats_headings_stay_in_view_and_no_cell_is_a_formula(boo
     for sheet in SHEETS:
         first = {cell.value: book[sheet].cell(2, cell.column) for cell in book[sheet][1]}
         assert first["total_usd"].number_format == "#,##0.00"
-        assert first["discharge_mwh"].number_format == "#,##0.0"
-        assert book[sheet].freeze_panes == {"Leaderboard": "C2", "Months": "D2", "Daily": "C2"}[sheet]
+        assert "discharge_mwh" not in first or first["discharge_mwh"].number_format == "#,##0.0"
+        panes = {"Leaderboard": "C2", "Months": "D2", "Attribution": "B2", "Daily": "C2"}
+        assert book[sheet].freeze_panes == panes[sheet]
         assert book[sheet].auto_filter.ref.startswith("A1:")
     board = {cell.value: book["Leaderboard"].cell(2, cell.column) for cell in book["Leaderboard"][1]}
     assert board["first_active_date"].number_format == "yyyy-mm-dd"
@@ -157,7 +163,7 @@ def test_sheets_for_readers_print_across_one_page_with_their_headings_repeated(b
 
 
 def test_sheets_of_tables_print_as_many_columns_across_as_can_be_read_with_headings_and_names_on_every_page(book):
-    for name, titles in (("Leaderboard", "$A:$B"), ("Months", "$A:$C"), ("Daily", "$A:$B"), ("Dictionary", None), ("Method and coverage", None)):  # fmt: skip
+    for name, titles in (("Leaderboard", "$A:$B"), ("Months", "$A:$C"), ("Attribution", "$A:$A"), ("Daily", "$A:$B"), ("Dictionary", None), ("Method and coverage", None)):  # fmt: skip
         sheet = book[name]
         assert sheet.sheet_properties.pageSetUpPr.fitToPage, name
         assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
@@ -187,7 +193,7 @@ def test_more_days_than_a_sheet_holds_go_on_the_next(home, tmp_path, monkeypatch
     monkeypatch.setattr(workbook_module, "DAYS_A_SHEET", 2_000)
     write_workbook(read_content(home, YEAR), tmp_path / "small.xlsx")
     book = openpyxl.load_workbook(tmp_path / "small.xlsx", read_only=True)
-    assert book.sheetnames == [*FRONT, "Leaderboard", "Months", "Daily", "Daily 2", "Dictionary", "Method and coverage"]
+    assert book.sheetnames == [*FRONT, *SHEETS, "Daily 2", "Dictionary", "Method and coverage"]
     assert [book[name].max_row - 1 for name in ("Daily", "Daily 2")] == [2_000, 366 * 8 - 2_000]
     book.close()
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.cli import main
+from bess_assets.ercot.products import ATTRIBUTED
 from bess_assets.errors import DamagedError, NotRefreshedError
 from bess_assets.report.site import MANIFEST, PAGES, Site
 from bess_assets.results import Results
@@ -72,7 +73,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     }
     july = {"month": 7, "closed": True, "estimated_days": 31, "estimate_usd": 1.0, "actual_usd": 2.0}
     write_rows(settings, 2026, "estimate_monthly", [row | july, row | august])
+    write_rows(settings, 2024, "attribution", [_differing(month) for month in (*range(1, 13), None)])
     return settings
+
+
+def _differing(month: int | None) -> dict[str, Any]:
+    """A month of the battery, or its year: location is worth 300,000 $, and timing minus 100,000."""
+    usd = dict.fromkeys((f"{term}_usd" for term in ATTRIBUTED), 0.0) | {"location_usd": 3e5, "timing_usd": -1e5}
+    period = {"period": "month" if month else "year", "first_day": date(2024, month or 1, 1)}
+    medians = {"duration_class": "1.75 to 2.5 h", "median_batteries": "BATTERY_002; BATTERY_003", "median_usd": 5e5}
+    hours = dict.fromkeys(("compared_hours", "availability_hours", "unknown_hours"), 0.0)
+    return {"battery": NAME, **period, **medians, "total_usd": 7e5, "difference_usd": 2e5, **usd, **hours}
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +178,26 @@ def test_a_battery_has_how_much_of_what_was_possible_where_that_was_worked_out(b
     show(browser, folder, "battery", battery=NAME, year=YEARS[0])
     headings = [heading.text for heading in browser.find_elements("css selector", "h3")]
     assert "Of what was possible" not in headings
+
+
+def test_a_battery_has_its_difference_from_the_median_as_a_waterfall_and_by_month(browser: Any, folder: Path) -> None:
+    show(browser, folder, "battery", battery=NAME, year=2024)
+    *months, year = rows_of(browser, f"Beside the median of its class: {NAME}, 2024")
+    assert [row["Month"] for row in months] == [*MONTHS]
+    assert year == {
+        "Month": "2024", "Median battery": "BATTERY_002; BATTERY_003", "Median $": "500,000", "Difference $": "200,000", "Location $": "300,000", "Timing $": "\u2212100,000",
+    }  # fmt: skip
+    drawn = "return [...document.querySelectorAll('figure.chart')].find((f) => f.textContent.includes('From the median')).textContent"
+    said = browser.execute_script(drawn)
+    assert [
+        text
+        for text in ("Class median", "Location", "Timing", "This battery", "$500k", "$300k", "$700k")
+        if text not in said
+    ] == []
+    assert "Availability" not in said
+    show(browser, folder, "battery", battery=NAME, year=YEARS[0])
+    headings = [heading.text for heading in browser.find_elements("css selector", "h3")]
+    assert "Beside the median of its class" not in headings
 
 
 def test_a_battery_has_its_years_its_class_and_its_months(browser: Any, folder: Path, home: Settings) -> None:

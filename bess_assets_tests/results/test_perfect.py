@@ -98,7 +98,7 @@ def test_a_year_whose_perfect_trades_were_not_made_says_how_to_make_them(home: S
     with Results(home) as results:
         with pytest.raises(NotRefreshedError, match="Run: BESS_PERFECT=on bess refresh 2023"):
             results.perfect(2023)
-        with pytest.raises(NotRefreshedError, match="Run: bess refresh 2023"):
+        with pytest.raises(NotRefreshedError, match="2023 has no use_monthly yet"):
             results.leaderboard(2023, why=True)
     assert "possible" not in shown(home, "battery", "BRAVO", "2023")
 

@@ -74,6 +74,28 @@ bess.charts = (() => {
     });
     return lead(figure, "[aria-label=bar] rect", to && ((i) => to(known[i].n)));
   };
+  /** A waterfall from one amount to another: `from`, `steps` and `to` hold [label, dollars]. */
+  const waterfall = ({ from, steps, to, height = 280 }) => (width) => {
+    let level = from[1];
+    const drawn = [{ label: from[0], low: 0, high: from[1], colour: "var(--s6)", value: from[1] }];
+    for (const [label, value] of steps) {
+      drawn.push({ label, low: level, high: level + value, colour: value < 0 ? "var(--bad)" : "var(--good)", value });
+      level += value;
+    }
+    drawn.push({ label: to[0], low: 0, high: to[1], colour: "var(--s0)", value: to[1] });
+    for (const bar of drawn) bar.said = `${bar.label}: ${dollars(bar.value)}`;
+    const joints = drawn.slice(1).map((bar, n) => ({ before: drawn[n].label, label: bar.label, level: drawn[n].high }));
+    const narrow = width / drawn.length < 84;
+    const shown = (value) => largeDollars(value, Math.abs(value) >= 1e6 ? (narrow ? 1 : 2) : 0);
+    return plot(width, {
+      height, marginTop: 20, marginBottom: narrow ? 84 : 34, x: { domain: drawn.map((bar) => bar.label), padding: 0.28, tickRotate: narrow ? -90 : 0 }, y: { tickFormat: short },
+      marks: [
+        Plot.link(joints, { x1: "before", x2: "label", y1: "level", y2: "level", stroke: "var(--soft)", strokeOpacity: 0.6, strokeDasharray: "2 3" }),
+        Plot.barY(drawn, { x: "label", y1: "low", y2: "high", fill: "colour", ...tip }),
+        Plot.text(drawn, { x: "label", y: (bar) => Math.max(bar.low, bar.high), dy: -8, text: (bar) => shown(bar.value), fill: "var(--ink)" }), zero(),
+      ],
+    });
+  };
   /** Ticks as short as the values allow. */
   function tickOf(values) {
     const most = Math.max(...values.map(Math.abs));
@@ -130,5 +152,5 @@ bess.charts = (() => {
   const sums = (values) => { let total = 0; return values.map((value) => (absent(value) ? null : (total += value))); };
   const monthLabels = (months) => months.map((month) => MONTHS[month - 1].slice(0, 3));
 
-  return { draw, chart, stack, bars, scatter, histogram, lines, short, sums, monthLabels };
+  return { draw, chart, stack, bars, waterfall, scatter, histogram, lines, short, sums, monthLabels };
 })();

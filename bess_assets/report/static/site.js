@@ -89,7 +89,7 @@
   async function battery(name) {
     const { columns, years } = await bess.load(fileOf(name));
     return years.map((year) => ({
-      ...year, ...byName(columns.row, year.row), months: year.months.map((month) => byName(columns.month, month)), estimate: year.estimate.map((month) => byName(columns.estimate, month)),
+      ...year, ...byName(columns.row, year.row), months: year.months.map((month) => byName(columns.month, month)), estimate: year.estimate.map((month) => byName(columns.estimate, month)), attribution: year.attribution.map((own) => byName(columns.attribution, own)),
       days: year.days.map(([best, worst, day, ...rest]) => ({ best, worst, day, ...byName(columns.day, rest), series: rest.at(-1) && { start: rest.at(-1)[0], ...byName(columns.interval, rest.at(-1).slice(1)) } })),
     }));
   }
@@ -155,7 +155,7 @@
       node("h2", {}, `Months of ${year.year}`),
       charts.chart("Revenue by month and stream, $", "Stacked bars of monthly revenue by stream. The table of months holds the figures.", charts.stack({ labels: charts.monthLabels(numbers), full: numbers.map((n) => MONTHS[n - 1]), rows: months, streams }), streams),
       boxed(headings, rows, `Months of ${name}, ${year.year}`),
-      ...possible(name, year), ...estimateOf(name, year),
+      ...besideMedian(name, year), ...possible(name, year), ...estimateOf(name, year),
     ];
   }
   /** An estimate of the days that ERCOT has not disclosed, with its error beside it. */
@@ -171,6 +171,29 @@
       remark("From public prices and what the battery made of prices on disclosed days; in no board and no total. Low and high are an 80 % interval. Errors are medians of closed months estimated in the same way, of this battery and of all; in that share of the latter the interval held: methodology, section 19."),
     ];
   }
+  const TERMS = [
+    ["Active days", "active_days_usd"], ["Availability", "availability_usd"], ["Location", "location_usd"], ["AS mix", "as_mix_usd"], ["Duration", "duration_usd"], ["Day-ahead/RT", "da_rt_usd"], ["Timing", "timing_usd"],
+    ["Unknown", "unknown_usd"],
+  ];
+  /** What the difference from the median of its class is made of, where that was worked out. */
+  function besideMedian(name, year) {
+    const whole = year.attribution.find((own) => own.month === 0);
+    const terms = TERMS.filter(([, column]) => year.attribution.some((own) => Math.abs(own[column]) >= 0.5));
+    if (!year.attribution.length) return [];
+    const months = year.attribution.filter((own) => own.month).concat(whole ?? []);
+    const rows = months.map((own) => [
+      own.month ? MONTHS[own.month - 1] : String(year.year), own.median_batteries, number(own.median_usd), number(own.difference_usd), ...terms.map(([, column]) => number(own[column])),
+    ]);
+    const headings = [{ label: "Month", text: true }, { label: "Median battery", text: true }, { label: "Median $" }, { label: "Difference $" }, ...terms.map(([label]) => ({ label: `${label} $` }))];
+    const shown = whole && terms.filter(([, column]) => Math.abs(whole[column]) >= 0.5);
+    return [
+      node("h3", {}, "Beside the median of its class"),
+      whole && charts.chart(`From the median of its class to ${name}, ${year.year}, $`, "A waterfall from the dollars of the class's median to those of the battery. The table below holds the figures.",
+        charts.waterfall({ from: ["Class median", whole.median_usd], steps: shown.map(([label, column]) => [label, whole[column]]), to: ["This battery", whole.median_usd + whole.difference_usd] })),
+      boxed(headings, rows, `Beside the median of its class: ${name}, ${year.year}`),
+      remark("Median $ is the median $/kW of its duration class for its MW and active days. The terms exchange one factor after the other with the battery that has the median, and add up to the difference; those of the months are against each month's own median, and do not add up to the year's: methodology, section 18."),
+    ].filter(Boolean);
+  }
   /** How much of what was possible, by month, where that was worked out. */
   function possible(name, year) {
     const shown = [
@@ -181,7 +204,7 @@
     return [
       node("h3", {}, "Of what was possible"),
       boxed([{ label: "Month", text: true }, ...shown.map(([label]) => ({ label }))], rows, `Of what was possible for ${name}, ${year.year}`),
-      remark("Available: hours in which its day-ahead limit was at least half of its MW. The others are shares of a perfect trade with its own MW, MWh and efficiency, all prices known, on the same days: methodology, section 15."),
+      remark("Available: hours in which it was not in status OUT and its day-ahead limit at least half of its MW. The others are shares of a perfect trade with its own MW, MWh and efficiency, all prices known, on the same days: methodology, section 15."),
     ];
   }
   const dayHeadings = [{ label: "Day", text: true }, { label: "Total $" }, { label: "Energy $" }, { label: "Ancillary $" }, { label: "Discharge MWh" }, { label: "Charge MWh" }];
