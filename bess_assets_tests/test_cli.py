@@ -923,7 +923,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_each_has_its_own() -> N
     commands = [line.split()[0] for line in text.split("Commands:")[1].splitlines() if line.strip()]
     assert (
         " ".join(commands)
-        == "demo simulate start fetch rollup refresh status verify compare-csv leaderboard index battery battery-table plot changes rows sql site serve ui"
+        == "demo simulate start fetch rollup refresh status verify compare-csv reconcile leaderboard index battery battery-table plot changes rows sql site serve ui"
     )
     for command in commands:
         assert click.testing.CliRunner().invoke(main, [command, "--help"]).exit_code == 0, command

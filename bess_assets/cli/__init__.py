@@ -38,6 +38,7 @@ _COMMANDS = {
     "status": ("status", "Show settings, the state of each table, gaps in the data."),
     "verify": ("status", "Compare results and built rollups with their digests."),
     "compare-csv": ("compare", "Settle a year again from the CSV reports, and compare."),
+    "reconcile": ("outside", "Show results beside totals of others."),
     "leaderboard": ("answers", "Show which batteries earned most."),
     "index": ("index", "Show what a kW earned: the fleet, or a class of it."),
     "battery": ("answers", "Show one battery."),
