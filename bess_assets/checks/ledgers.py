@@ -1,43 +1,73 @@
 """Checks of whole ledgers: every interval of the year has its row, and the sums of the board are those of the ledgers."""
 
-from collections import Counter
+import math
 from collections.abc import Sequence
-from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bess_assets.checks.check import Check, Judged
+from bess_assets.ercot.arrays import IntArray, distinct
 from bess_assets.ercot.calendar import day_of_number, operating_year
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Verdict, some
+from bess_assets.errors import NOT_AS_WRITTEN, DamagedError
 
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE_USD = 1e-6, 0.01
 """The board and the ledgers add the same numbers in different orders."""
+
+
+def _rows_by_day(judged: Judged) -> dict[tuple[str, ...], IntArray]:
+    """Rows of each series of a ledger by day of the year, with one place before it and one after it for days that are none of it.
+
+    Raises:
+        DamagedError: the file cannot be read.
+    """
+    year, (*series, _) = operating_year(judged.year), judged.table.key
+    found: dict[tuple[str, ...], IntArray] = {}
+    try:
+        with pq.ParquetFile(judged.path(judged.table.name), read_dictionary=series) as file:
+            for group in range(file.num_row_groups):
+                rows = file.read_row_group(group, columns=[*series, "operating_day"], use_threads=False)
+                keys = [rows.column(name).combine_chunks() for name in series]
+                sizes = [len(key.dictionary) for key in keys]
+                code = np.ravel_multi_index([key.indices.to_numpy() for key in keys], sizes)
+                day = rows.column("operating_day").combine_chunks().cast(pa.int32()).to_numpy() - year.first_day + 1
+                place = code * (year.days + 2) + day.clip(0, year.days + 1)
+                counts = np.bincount(place, minlength=math.prod(sizes) * (year.days + 2)).reshape(-1, year.days + 2)
+                for n in np.flatnonzero(counts.any(axis=1)).tolist():
+                    texts = zip(keys, np.unravel_index(n, sizes), strict=True)
+                    name = tuple(str(key.dictionary[int(own)]) for key, own in texts)
+                    found[name] = found.get(name, 0) + counts[n]
+    except (OSError, pa.ArrowException) as error:
+        path = judged.path(judged.table.name)
+        raise DamagedError(f"A result file {NOT_AS_WRITTEN}: {error}", file=path, remedy="Refresh the year") from error
+    return found
 
 
 def _complete(name: str, per_hour: int, unit: str, counts: str) -> Check:
     """A check that every series has a row for each hour, or quarter-hour, of each day."""
 
     def judge(judged: Judged) -> Verdict:
-        year, series = operating_year(judged.year), ", ".join(judged.table.key[:-1])
-        rows = judged.ask(
-            f"WITH counted AS MATERIALIZED (SELECT {series}, operating_day AS day, count(*) AS steps "
-            f"FROM {{{judged.table.name}}} GROUP BY ALL) "
-            f"SELECT day, steps, count(*), min({judged.table.key[0]}), (SELECT count(*) FROM (SELECT DISTINCT {series} FROM counted)) "
-            "FROM counted GROUP BY day, steps ORDER BY day, steps"
-        )
-        total, first = rows[0][4] if rows else 0, year.first_day
-        steps_of = {day_of_number(day): hours * per_hour for day, hours in enumerate(year.day_hours.tolist(), first)}
-        held, phrases, wrong = Counter[date](), list[str](), 0
-        for day, steps, count, example, _ in rows:
-            held[day] += count
-            if steps != (expected := steps_of.get(day)):
-                wrong += count
-                fault = f": {steps} {unit} instead of {expected}" if expected else f" is no day of {year.year}"
-                phrases.append(f"{day}{fault} ({count:,} series, {example} for one)")
-        lacking = {day: total - held[day] for day in steps_of if held[day] < total}
-        phrases += [f"{day}: absent from {count:,} series" for day, count in lacking.items()]
-        wrong += sum(lacking.values())
-        detail = some(phrases) or f"{total:,} series of {len(steps_of)} days, {sum(steps_of.values()):,} {unit} each"
-        numbers = {"series": total, "days": len(steps_of), "days_of_series_wrong": wrong, "rows": judged.rows}
+        year = operating_year(judged.year)
+        rows_of = _rows_by_day(judged)
+        held = np.stack([*rows_of.values()]) if rows_of else np.zeros((0, year.days + 2), dtype=np.int64)
+        expected = np.pad(year.day_hours * per_hour, 1)
+        phrases, wrong = list[str](), 0
+        for day in np.flatnonzero((held != expected).any(axis=0)).tolist():
+            date = day_of_number(year.first_day - 1 + day)
+            for steps in distinct(held[held[:, day] != expected[day], day]).tolist():
+                batteries = [key[0] for key, own in rows_of.items() if own[day] == steps]
+                wrong += len(batteries)
+                fault = f"{date}: {steps} {unit} instead of {expected[day]}"
+                if not expected[day]:
+                    fault = f"{steps} {unit} {'after' if day else 'before'} {year.year}"
+                example = f"{fault} ({len(batteries):,} series, {min(batteries)} for one)"
+                phrases.append(example if steps else f"{date}: absent from {len(batteries):,} series")
+        days, steps = year.days, int(expected.sum())
+        detail = some(phrases) or f"{len(held):,} series of {days} days, {steps:,} {unit} each"
+        numbers = {"series": len(held), "days": days, "days_of_series_wrong": wrong, "rows": judged.rows}
         return Verdict(not wrong, detail, numbers)
 
     return Check(

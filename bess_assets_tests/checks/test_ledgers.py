@@ -85,7 +85,7 @@ def test_a_day_that_one_series_lacks_altogether_is_missed(judge, spoil):
     assert verdict.numbers["series"] == 2
 
 
-def test_a_day_of_another_year_is_no_day_of_this_one(judge, spoil):
+def test_rows_of_another_year_are_none_of_this_one(judge, spoil):
     def with_a_day_more(table: pa.Table) -> pa.Table:
         place, day = table.schema.get_field_index("operating_day"), pa.array([date(2023, 1, 1)] * 24)
         return pa.concat_tables([table, table.slice(0, 24).set_column(place, "operating_day", day).cast(table.schema)])
@@ -93,7 +93,14 @@ def test_a_day_of_another_year_is_no_day_of_this_one(judge, spoil):
     spoil(2022, "bess_awards", with_a_day_more)
     verdict = judge(2022, "bess_awards", HOURS)
     assert not verdict.passed
-    assert verdict.detail == "2023-01-01 is no day of 2022 (1 series, OAK_1 for one)"
+    assert verdict.detail == "24 hours after 2022 (1 series, OAK_1 for one)"
+
+
+def test_a_ledger_that_cannot_be_read_has_not_passed(settings):
+    (settings.results / "energy_revenue" / "2022.parquet").write_bytes(b"half a file")
+    judged = {c["name"]: c for c in judge_table(settings, 2022, TABLES["energy_revenue"], StepResult(iter(())), 1)}
+    assert not judged[QUARTER_HOURS.name]["passed"]
+    assert judged[QUARTER_HOURS.name]["detail"].startswith("could not be judged: A result file is not as it was written")
 
 
 def test_a_file_that_cannot_be_read_has_not_passed_and_no_board_is_made_from_it(settings):
