@@ -5,10 +5,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-import duckdb
-
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
 from bess_assets.settlement.metrics import COUNTS, MONEY, Period, board, sums_of_days
+from bess_assets.settlement.sql import answer
 
 _REGISTRY_READ = ["battery", "capacity_mw"]
 _DAYS_READ = [
@@ -39,11 +38,8 @@ def _registry(inputs: Inputs) -> dict[str, Mapping[str, Any]]:
 
 
 def _summed(inputs: Inputs, by: str = "") -> list[dict[str, Any]]:
-    # One thread, which sums the days in the order of the file: the same inputs give the same bytes.
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.register("of_year", inputs.tables["bess_registry"].read(_REGISTRY_READ))
-        connection.register("daily_revenue", inputs.tables["daily_revenue"].read(_DAYS_READ))
-        registry = f"(SELECT {inputs.year.year} AS year, * FROM of_year)"
-        found = connection.execute(sums_of_days("daily_revenue", registry, by))
-        names = [column[0] for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return answer(
+        sums_of_days("daily_revenue", f"(SELECT {inputs.year.year} AS year, * FROM of_year)", by),
+        of_year=inputs.tables["bess_registry"].read(_REGISTRY_READ),
+        daily_revenue=inputs.tables["daily_revenue"].read(_DAYS_READ),
+    )

@@ -7,12 +7,12 @@ the days since its battery was first active, as the average of a board does; `ac
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
 from bess_assets.settlement.groups import value_of
 from bess_assets.settlement.metrics import FIRST_ACTIVE_HOURS, STREAMS, ranked
+from bess_assets.settlement.sql import answer
 
 FLEET = "fleet"
 KINDS = ("duration", "strategy", "zone")
@@ -47,14 +47,12 @@ def index(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     members = [member for row in ranked(boards) for member in _memberships(row)]
     if not members:
         return
-    # One thread, which sums in the order of the file: the same inputs give the same bytes.
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.register("members", pa.Table.from_pylist(members))
-        connection.register("board", yearly.select(["battery", "capacity_mw", "first_active_date"]))
-        connection.register("daily_revenue", inputs.tables["daily_revenue"].read(_DAYS_READ))
-        found = connection.execute(" UNION ALL ".join(map(_of_basis, BASES)) + " ORDER BY ALL")
-        names = [column[0] for column in found.description]
-        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    rows = answer(
+        " UNION ALL ".join(map(_of_basis, BASES)) + " ORDER BY ALL",
+        members=pa.Table.from_pylist(members),
+        board=yearly.select(["battery", "capacity_mw", "first_active_date"]),
+        daily_revenue=inputs.tables["daily_revenue"].read(_DAYS_READ),
+    )
     yield from in_columns([{**row, "definition": f"{BASES[row['basis']]}{_SCALED[row['period']]}"} for row in rows])
 
 
