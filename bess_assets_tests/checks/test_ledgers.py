@@ -100,7 +100,9 @@ def test_a_ledger_that_cannot_be_read_has_not_passed(settings):
     (settings.results / "energy_revenue" / "2022.parquet").write_bytes(b"half a file")
     judged = {c["name"]: c for c in judge_table(settings, 2022, TABLES["energy_revenue"], StepResult(iter(())), 1)}
     assert not judged[QUARTER_HOURS.name]["passed"]
-    assert judged[QUARTER_HOURS.name]["detail"].startswith("could not be judged: A result file is not as it was written")
+    assert judged[QUARTER_HOURS.name]["detail"].startswith(
+        "could not be judged: A result file is not as it was written"
+    )
 
 
 def test_a_file_that_cannot_be_read_has_not_passed_and_no_board_is_made_from_it(settings):
