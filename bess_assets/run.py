@@ -92,6 +92,7 @@ STEPS: dict[str, Step] = {
     "leaderboard_history": editions.leaderboard_history,
     "what_changed": editions.what_changed,
     "index": index.index,
+    "index_intervals": index.index_intervals,
     "outages": use.outages,
     "use_monthly": use.use_monthly,
     "attribution": attribution.attribution,

@@ -638,6 +638,21 @@ INDEX = Table(
     ),
 )
 
+INDEX_INTERVALS = Table(
+    name="index_intervals", group="why",
+    meaning="What a kW of the fleet and of each duration class earned in each quarter-hour: installed MW of the ranked batteries of the month's board.",
+    key=("class", "interval_start"), ledger=True, upstream=("bess_registry", "energy_revenue", "as_revenue", "leaderboard", "leaderboard_monthly"), coverage=("usd_per_kw", None),
+    columns=(
+        Column("class", "text", "fleet, or the duration class", _from("leaderboard_monthly", "duration_hours", "duration_source"), required=True),
+        _interval("quarter-hour"),
+        _day(),
+        Column("batteries", "count", "ranked batteries of the month that were active before", (*_from("leaderboard", "first_active_date"), *_from("leaderboard_monthly", "rank")), required=True),
+        Column("capacity_mw", "number", "their MW", _from("leaderboard_monthly", "capacity_mw")),
+        Column("usd_per_kw", "number", "their dollars of all streams in the quarter-hour over their kW; times the days of the month, the sum of a day is its index on installed MW", (*_from("energy_revenue", "energy_usd"), *_from("as_revenue", "revenue_usd"), *_from("leaderboard_monthly", "capacity_mw"))),
+        *(Column(f"{stream}_usd_per_kw", "number", f"of it {stream}_usd{'' if 'energy' in stream else ', a quarter of its hour'}", _from("energy_revenue", f"{stream[:2]}_usd", "energy_usd") if "energy" in stream else _from("as_revenue", "revenue_usd")) for stream in ("da_energy", "rt_energy", *(f"as_{p}" for p in PRODUCTS))),
+    ),
+)
+
 _OF_LIMITS = (*((dataset, column) for dataset in ("dam_gen_resources", "dam_esr_resources") for column in ("hsl_mw", "resource_status")), *_from("bess_registry", "capacity_mw"))
 
 OUTAGES = Table(

@@ -19,6 +19,7 @@ from bess_assets.results import Results
 ROOT = Path(__file__).resolve().parent.parent
 NO_QUESTIONS = {
     "cache_info", "close", "column_availability", "folder", "outages", "statistics", "stream", "years",
+    "index_of_day",  # the made fleet has no quarter-hours of the index
     "battery_intervals",  # the made fleet has one of the five tables of quarter-hours that it reads
 }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """`bess index`: what a kW of the fleet, or of a class of it, earned by day, month or year."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,13 +9,17 @@ from bess_assets.cli import FORMAT, YEAR, Format, Options, command, show
 from bess_assets.cli.answers import WHAT_DOLLARS_ARE, warn_if_older
 from bess_assets.cli.render import bold, paragraph, table
 from bess_assets.ercot.products import PRODUCTS
+from bess_assets.errors import BessError
 from bess_assets.results import Answer, Results
 from bess_assets.store.listing import made_up_note
 from bess_assets.text import Column, decimals, number
 
+if TYPE_CHECKING:
+    from bess_assets.checks.published import Published
 
-def _services(row: dict[str, Any]) -> float | None:
-    known = [usd for p in PRODUCTS if (usd := row[f"as_{p}_usd_per_kw_month"]) is not None]
+
+def _services(row: dict[str, Any], unit: str = "usd_per_kw_month") -> float | None:
+    known = [usd for p in PRODUCTS if (usd := row[f"as_{p}_{unit}"]) is not None]
     return sum(known) if known else None
 
 
@@ -32,38 +36,62 @@ _COLUMNS = (
 )
 
 
+_QUARTER_HOURS = (
+    Column("Central", lambda row: row["interval_start_central"][11:]),
+    number("batteries", "batteries", keep=60),
+    number("MW", "capacity_mw", decimals(1), keep=60),
+    number("$/kW", "usd_per_kw", decimals(5)),
+    number("DA energy", "da_energy_usd_per_kw", decimals(5), keep=70),
+    number("RT energy", "rt_energy_usd_per_kw", decimals(5), keep=70),
+    number("AS", lambda row: _services(row, "usd_per_kw"), decimals(5), keep=70),
+)
+
+
 @command(
     click.argument("year", type=YEAR),
     click.option("--class", "of", default="fleet", help="fleet; 1h, 1.5h, 2h, 4h; as, energy, hybrid; or a zone of the battery table."),
     click.option("--by", type=click.Choice(["day", "month", "year"]), default="month", help="A row a day, month or year."),
+    click.option("--day", metavar="DAY", help="The quarter-hours of one day of the year instead, $/kW, as 2024-08-20; fleet or hours."),
     click.option("--basis", type=click.Choice(["installed", "active"]), help="Over every MW since it was first active, or over MW at work. Default: both."),
     FORMAT,
 )  # fmt: skip
-def index(options: Options, year: int, of: str, by: Any, basis: Any, form: Format) -> None:
+def index(options: Options, year: int, of: str, by: Any, day: str | None, basis: Any, form: Format) -> None:
     """Show what a kW of batteries earned, $/kW-month: the fleet or a class of it, with percentiles of the batteries.
 
-    Members are the ranked batteries of the board of the month or year.
+    Members are the ranked batteries of the board of the month or year. Figures that others published stand beside those of the fleet, with their basis.
     """
     settings = options.settings()
     with Results(settings) as results:
-        answer = results.index(year, of, by, basis=basis)
+        if day and not day.startswith(f"{year}-"):
+            raise BessError(f"{day} is no day of {year}.", expected=f"a day such as {year}-08-20")
+        answer = results.index_of_day(day, of) if day else results.index(year, of, by, basis=basis)
     warn_if_older(settings, year, "these figures are older")
     note = made_up_note(settings, [year])
-    published = {} if note or of != "fleet" or by == "day" else _published(year, by)
-    lines = _lines(answer, f"Index {year}, {of}, by {by}", published)
+    published = [] if note or of != "fleet" or by == "day" else _published(year, by)
+    lines = _day_lines(answer, f"Index of {day}, {of}") if day else _lines(answer, f"Index {year}, {of}, by {by}", published)  # fmt: skip
     show(form, lines, note, answer.columns, answer.rows)
 
 
-def _published(year: int, by: str) -> dict[int, float]:
-    """What a commercial index published of the fleet, $/kW-month, by month; of the year as January's."""
-    from bess_assets.checks.figures import AVERAGES
+def _published(year: int, by: str) -> "list[Published]":
+    from bess_assets.checks.published import published_of
 
-    found = {month: (low + high) / 24 for (of_year, month), (low, high) in AVERAGES.items() if of_year == year}
-    return {month or 1: usd for month, usd in found.items() if (month is None) == (by == "year")}
+    return published_of(year, months=by == "month")
 
 
-def _lines(answer: Answer, title: str, published: Mapping[int, float]) -> Iterator[str]:
-    rows = [{**row, "published": published.get(row["first_day"].month)} for row in answer.records()]
+def _day_lines(answer: Answer, title: str) -> Iterator[str]:
+    if not answer.rows:
+        yield bold(f"{title}: no ranked battery is of this class, or it is none of hours.")
+        return
+    yield from (bold(title), "", *table(_QUARTER_HOURS, [answer.records()]).lines, "")
+    yield from paragraph(
+        "$/kW of the quarter-hour, over the MW of ranked batteries of the month since each was first active; ancillary services are settled by hour, and a "
+        f"quarter-hour has a quarter of it. The sum of a day times the days of its month is the index of the day. {WHAT_DOLLARS_ARE}"
+    )
+
+
+def _lines(answer: Answer, title: str, published: "Sequence[Published]") -> Iterator[str]:
+    middle = {one.month or 1: (one.low_usd_per_kw_month + one.high_usd_per_kw_month) / 2 for one in published}
+    rows = [{**row, "published": middle.get(row["first_day"].month)} for row in answer.records()]
     if not rows:
         yield bold(f"{title}: no ranked battery is of this class.")
         return
@@ -72,8 +100,6 @@ def _lines(answer: Answer, title: str, published: Mapping[int, float]) -> Iterat
     yield from (bold(title), "", *table([*_COLUMNS, *beside], [rows]).lines, "")
     for text in dict.fromkeys(f"{row['basis']}: {row['definition']}." for row in rows):
         yield from paragraph(text)
-    if known:
-        yield from paragraph(
-            "published: a commercial index of the fleet's energy and AS, over the capacity active each day."
-        )
+    for basis in dict.fromkeys(one.basis for one in published if known):
+        yield from paragraph(f"published: {basis}.")
     yield from paragraph(f"$/kW-month by stream; percentiles are of the batteries' own. {WHAT_DOLLARS_ARE}")

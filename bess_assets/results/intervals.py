@@ -1,6 +1,6 @@
 """One battery on one day by quarter-hour: prices, awards, flows, state of charge and dollars in one row, from the extracts and the ledgers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -41,6 +41,12 @@ def statement(files: Mapping[str, Path], battery: str, day: date) -> str:
         f"LEFT JOIN ({prices}) AS prices ON prices.settlement_point = awards.settlement_point AND prices.interval_start = money.interval_start "
         "ORDER BY money.interval_start"
     )
+
+
+def of_class(files: Iterable[Path], name: str, day: date) -> str:
+    """The statement that gives the quarter-hours of a class of the index on a day."""
+    where = f"class = {literal(name)} AND operating_day = DATE '{day}'"
+    return f"SELECT interval_start, * EXCLUDE (year, interval_start) FROM {read(files)} WHERE {where} ORDER BY 1"
 
 
 def with_central_time(answer: Answer) -> Answer:

@@ -14,21 +14,11 @@ from bess_assets.errors import NotRefreshedError
 from bess_assets.results.answers import Answer, BatteryAnswer, QueryError, marked, with_mark
 from bess_assets.results.asked import Year, day_of, days_of, key_of, known_name, refuse_no_rows, shown, year_of
 from bess_assets.results.cache import AnswerCache, CacheInfo
-from bess_assets.results.engine import (
-    PERIODS,
-    Engine,
-    Step,
-    literal,
-    read,
-    refuse_long,
-    rows_of,
-    tables_in,
-    with_year,
-)
+from bess_assets.results.engine import PERIODS, Engine, Step, literal, read, refuse_long, rows_of, tables_in, with_year
 from bess_assets.results.statements import (
-    CLASSES,
     attribution,
     best_days_of,
+    class_of,
     market_of,
     perfect,
     use,
@@ -45,9 +35,6 @@ if TYPE_CHECKING:
 BEST_DAYS = 10
 """How many of a battery's best days `Results.battery` returns."""
 
-_CLASS_REMEDY = (
-    "Classes are 1h, 1.5h, 2h, 4h, as, energy, hybrid, fleet, and zones where the battery table has a column zone."
-)
 # SQL that may be answered differently next time although no table of ours has changed: it is asked anew each time.
 _NOT_KEPT = (
     r"\b(random|\w*uuid\w*|now|today|age|(?:get_)?current_\w+|transaction_timestamp|localtime\w*|\w*nextval|currval|setseed|txid\w*|sample|tablesample"
@@ -240,15 +227,20 @@ class Results:
         full name does as well.
         """
         files = self._required("index", year)
-        known = {
-            CLASSES.get(word, word): word for word in [*CLASSES, *(name for (name,) in self._names("class", files))]
-        }
-        spelled = known_name(CLASSES.get(of.strip().lower(), of), known, f"The index has no class {of}.", _CLASS_REMEDY)
         on = f" AND basis = {literal(basis)}" if basis else ""
-        where = f"class = {literal(spelled)} AND period = {literal(by)}{on}"
-        return self._rows(
-            f"{rows_of(files)} WHERE {where} ORDER BY kind, first_day, basis DESC", files, [year_of(year)]
-        )
+        where = f"class = {literal(class_of(of, self._classes(files)))} AND period = {literal(by)}{on}"
+        sql = f"{rows_of(files)} WHERE {where} ORDER BY kind, first_day, basis DESC"
+        return self._rows(sql, files, [year_of(year)])
+
+    @watched
+    def index_of_day(self, day: date | str, of: str = "fleet") -> Answer:
+        """What a kW earned in each quarter-hour of a day, $/kW: of the fleet or of a duration class; rows of the table index_intervals, with Central time."""
+        from bess_assets.results import intervals  # noqa: PLC0415  boards are shown without it
+
+        asked = day_of(day)
+        files = self._required("index_intervals", asked.year)
+        sql = intervals.of_class(files, class_of(of, self._classes(files)), asked)
+        return intervals.with_central_time(self._rows(sql, files, [asked.year]))
 
     @watched
     def leaderboard_of_days(
@@ -594,6 +586,9 @@ class Results:
         """The stable key of the battery that has the name."""
         every = self._names("battery, gen_resource, load_resource, esr_resource", self._required("leaderboard", year))
         return key_of(name, every)
+
+    def _classes(self, files: Iterable[Path]) -> list[str]:
+        return [name for (name,) in self._names("class", files)]
 
     def _names(self, columns: str, files: Iterable[Path]) -> list[tuple[Any, ...]]:
         sql = f"SELECT DISTINCT {columns} FROM {read(files)}"

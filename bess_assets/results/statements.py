@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bess_assets.ercot.products import ATTRIBUTED, MONTH_LONG, PERFECT, TB_HOURS
+from bess_assets.results.asked import known_name
 from bess_assets.results.engine import WITHOUT_YEAR, literal, read, with_year
 
 CLASSES = {
@@ -15,6 +16,16 @@ CLASSES = {
     "energy": "energy_arbitrage",
 }
 """Short words for classes of the index."""
+_CLASS_REMEDY = (
+    "Classes are 1h, 1.5h, 2h, 4h, as, energy, hybrid, fleet, and zones where the battery table has a column zone; "
+    "quarter-hours are of the fleet and of hours alone."
+)
+
+
+def class_of(of: str, stored: Iterable[str]) -> str:
+    """The class of the index that a short word means, or a name in any case."""
+    known = {CLASSES.get(word, word): word for word in [*CLASSES, *stored]}
+    return known_name(CLASSES.get(of.strip().lower(), of), known, f"The index has no class {of}.", _CLASS_REMEDY)
 
 
 def perfect(

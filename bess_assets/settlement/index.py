@@ -4,12 +4,19 @@ Members are the ranked batteries of the board of the month, for its days too, or
 the days since its battery was first active, as the average of a board does; `active`, by MW at work on the day.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from bess_assets.ercot.arrays import FloatArray
+from bess_assets.ercot.calendar import day_number, day_of_number
+from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
+from bess_assets.settlement.days import Days
+from bess_assets.settlement.grid import LedgerColumns, each_battery
 from bess_assets.settlement.groups import value_of
 from bess_assets.settlement.metrics import FIRST_ACTIVE_HOURS, STREAMS, ranked
 from bess_assets.settlement.sql import answer
@@ -54,6 +61,66 @@ def index(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         daily_revenue=inputs.tables["daily_revenue"].read(_DAYS_READ),
     )
     yield from in_columns([{**row, "definition": f"{BASES[row['basis']]}{_SCALED[row['period']]}"} for row in rows])
+
+
+@step
+def index_intervals(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
+    """What a kW of the fleet and of each duration class earned in each quarter-hour: installed MW of the ranked batteries of the board of its month.
+
+    Ancillary services are settled by hour: a quarter-hour has a quarter of the dollars of its hour.
+    """
+    year, days = inputs.year, Days(inputs.year)
+    active = inputs.tables["leaderboard"].read(["battery", "first_active_date"]).to_pydict()
+    since = dict(zip(*active.values(), strict=True))
+    members: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    months = inputs.tables["leaderboard_monthly"].read(["month", *_BOARD_READ, *_CLASS_READ]).to_pylist()
+    for row in ranked(months):
+        if since.get(row["battery"]):
+            members[row["battery"]] += [m for m in _memberships(row) if m["kind"] in {FLEET, "duration"}]
+    classes = sorted({member["class"] for own in members.values() for member in own})
+    usd = {name: np.zeros((len(STREAMS), year.quarter_hours)) for name in classes}
+    known = {name: np.zeros((len(STREAMS), year.quarter_hours), dtype=bool) for name in classes}
+    mw = {name: np.zeros(year.days) for name in classes}
+    count = {name: np.zeros(year.days, dtype=np.int64) for name in classes}
+    month_of = np.array([day_of_number(number).month for number in days.numbers.tolist()])
+
+    def of(n: int, battery: str, _: slice) -> tuple[str, FloatArray | None]:
+        return battery, _streams(inputs, n) if battery in members else None
+
+    for battery, streams in each_battery(inputs, of):
+        if streams is None:
+            continue
+        begun = days.numbers >= day_number(since[battery])
+        for member in members[battery]:
+            name, counted = member["class"], begun & (month_of == member["month"])
+            where = counted[year.quarter_hour_day]
+            usd[name] += np.where(where, np.nan_to_num(streams), 0.0)
+            known[name] |= where & ~np.isnan(streams)
+            mw[name] += np.where(counted, member["capacity_mw"] or 0.0, 0.0)
+            count[name] += counted
+    ledger = LedgerColumns(year, quarter_hours=True, key="class")
+    for name in classes:
+        own = mw[name][year.quarter_hour_day]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rates = np.where(known[name] & (own > 0), usd[name] / (1000 * own), np.nan)
+        total = np.where(known[name].any(axis=0), np.nan_to_num(rates).sum(axis=0), np.nan)
+        yield ledger.chunk(
+            name,
+            batteries=count[name][year.quarter_hour_day],
+            capacity_mw=np.where(own > 0, own, np.nan),
+            usd_per_kw=np.where(own > 0, total, np.nan),
+            **{f"{s.removesuffix('_usd')}_usd_per_kw": rates[k] for k, s in enumerate(STREAMS)},
+        )
+
+
+def _streams(inputs: Inputs, n: int) -> FloatArray:
+    """Dollars of the n-th battery by stream and quarter-hour, as its days sum them; NaN where unknown."""
+    energy = inputs.tables["energy_revenue"].numbers(["da_usd", "rt_usd", "energy_usd"], n)
+    matched = ~np.isnan(energy["energy_usd"])
+    legs = [np.where(matched, energy[leg], np.nan) for leg in ("da_usd", "rt_usd")]
+    services = inputs.tables["as_revenue"].numbers(["revenue_usd"], n)["revenue_usd"].reshape(len(PRODUCTS), -1)
+    by_quarter = np.repeat(services / QUARTER_HOURS_PER_HOUR, QUARTER_HOURS_PER_HOUR, axis=1)
+    return np.concatenate([np.stack(legs), by_quarter])
 
 
 def _memberships(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

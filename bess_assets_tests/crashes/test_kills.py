@@ -23,7 +23,8 @@ def test_the_two_editions_differ_in_every_table_and_each_is_made_twice_alike(exp
     assert old.keys() == new.keys()
     # nothing is ranked or estimated in so few days, and outages are as before
     alike = {
-        f"{name}/{YEAR}.parquet" for name in ("what_changed", "index", "outages", "attribution", "estimate_monthly")
+        f"{name}/{YEAR}.parquet"
+        for name in ("what_changed", "index", "index_intervals", "outages", "attribution", "estimate_monthly")
     }
     assert [path for path in old if old[path] == new[path] and path not in alike] == []
     again = look(settings_of(editions, home(OLD), OLD))

@@ -35,6 +35,7 @@ TABLES_BY_GROUP = {
         "attribution",
         "estimate_monthly",
         "index",
+        "index_intervals",
         "opportunity_daily",
         "outages",
         "perfect_daily",

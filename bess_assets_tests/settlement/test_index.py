@@ -1,12 +1,15 @@
 """Indices of two batteries by hand, of simulated fleets beside their boards, and as they are shown."""
 
+from calendar import monthrange
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from bess_assets.checks.index import AVERAGE
+from bess_assets.checks.published import published_of
 from bess_assets.cli import main
 from bess_assets.results import QueryError, Results
 from bess_assets.run import run_table
@@ -139,6 +142,52 @@ def test_the_streams_of_an_index_add_up_and_its_bases_differ_by_idle_megawatts_a
     pairs = installed.merge(active, on=["kind", "class", "period", "first_day"])
     dollars = [pairs[f"usd_per_kw_month_{side}"] * pairs[f"capacity_mw_{side}"] for side in "xy"]
     assert dollars[0].to_numpy() == pytest.approx(dollars[1].to_numpy())
+
+
+@pytest.mark.parametrize("year", [2025, 2026])
+def test_the_quarter_hours_of_a_day_add_up_to_the_index_of_the_day_by_stream(worlds: Worlds, year: int) -> None:
+    quarter_hours, table = (worlds.late.table(name, year) for name in ("index_intervals", "index"))
+    of_days = (
+        table[(table["period"] == "day") & (table["basis"] == "installed")]
+        .set_index(["class", "first_day"])
+        .rename_axis(["class", "operating_day"])
+    )
+    sums = quarter_hours.groupby(["class", "operating_day"]).sum(min_count=1, numeric_only=True)
+    assert {name for name, _ in sums.index} == {"fleet", *table[table["kind"] == "duration"]["class"]}
+    length = np.array([monthrange(year, day.month)[1] for _, day in sums.index])
+    for column in [name for name in table if name.endswith("usd_per_kw_month") and not name.startswith("p")]:
+        own = sums[column.removesuffix("_month")] * length
+        both = own.to_frame("own").join(of_days[column].rename("day"), how="left")
+        # a day before any member of a class was active has no row of the index
+        assert both["own"].fillna(0).to_numpy() == pytest.approx(both["day"].fillna(0).to_numpy(), abs=1e-9)
+    assert sums["usd_per_kw"].notna().sum() > 300
+
+
+def test_a_day_is_shown_by_quarter_hour_in_central_time(worlds: Worlds) -> None:
+    with Results(worlds.late.settings) as results:
+        day = results.index_of_day("2025-11-02").records()
+        (whole,) = (row for row in results.index(2025, by="day", basis="installed").records() if row["first_day"] == date(2025, 11, 2))  # fmt: skip
+        assert len(results.index_of_day(date(2025, 7, 1), "2h").rows) == 96
+        assert results.index_of_day("2025-11-02", "as").rows == [], "quarter-hours are of the fleet and of hours"
+    assert len(day) == 100, "an hour comes twice"
+    assert [row["interval_start_central"][11:] for row in day[4:12:4]] == ["01:00-05:00", "01:00-06:00"]
+    assert 30 * sum(row["usd_per_kw"] for row in day) == pytest.approx(whole["usd_per_kw_month"])
+    asked = ["--home", str(worlds.late.settings.home), "index", "2025", "--day", "2025-11-02"]
+    shown = CliRunner(env={"COLUMNS": "140"}).invoke(main, asked).stdout
+    assert sum(line.startswith("01:") for line in shown.splitlines()) == 8
+    assert "a quarter-hour has a quarter of it" in " ".join(shown.split())
+    other = CliRunner().invoke(main, [*asked[:-1], "2024-11-02"])
+    assert "2024-11-02 is no day of 2025" in other.stderr
+
+
+def test_published_figures_stand_beside_ours_each_with_its_basis(home: Settings) -> None:
+    assert [(one.month, one.low_usd_per_kw_month) for one in published_of(2025, months=True)] == [(8, 2.27), (9, 3.16), (10, 2.03), (11, 2.38)]  # fmt: skip
+    (year,) = published_of(2022, months=False)
+    assert (12 * year.low_usd_per_kw_month, year.basis.count("capacity active each day")) == (pytest.approx(141), 1)
+    assert published_of(2020, months=True) == published_of(2020, months=False) == []
+    run_table(home, YEAR, "index")
+    shown = CliRunner(env={"COLUMNS": "180"}).invoke(main, ["--home", str(home.home), "index", str(YEAR), "--by", "year"]).stdout  # fmt: skip
+    assert "published: a commercial index: energy and AS of the fleet over the capacity active each day, published as" in shown  # fmt: skip
 
 
 def test_of_a_simulated_fleet_too_a_class_of_one_is_that_battery(worlds: Worlds) -> None:

@@ -100,7 +100,7 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
     assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
     below = [
         "rollup_schemas", "as_revenue", "left_out_rows", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history",
-        "what_changed", "index", "use_monthly", "attribution", "opportunity_daily", "estimate_monthly", "leaderboard_report",
+        "what_changed", "index", "index_intervals", "use_monthly", "attribution", "opportunity_daily", "estimate_monthly", "leaderboard_report",
     ]  # fmt: skip
     assert states(settings) == dict.fromkeys(below, "changed")
     assert plan.to_refresh("changed") == below
@@ -112,7 +112,7 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
         ("leaderboard_history/2024.parquet", "its file is gone", {}, ["leaderboard_history", "what_changed", "leaderboard_report"]),
         ("leaderboard_report/2024/leaderboard_2024.xlsx", "gone: leaderboard_2024.xlsx", {}, ["leaderboard_report"]),
         ("price_daily/2024.parquet", "its file is gone", {"daily_revenue": "price_daily is missing"},
-         ["price_daily", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history", "what_changed", "index", "attribution", "estimate_monthly", "leaderboard_report"]),
+         ["price_daily", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history", "what_changed", "index", "index_intervals", "attribution", "estimate_monthly", "leaderboard_report"]),
     ],
 )  # fmt: skip
 def test_a_result_file_that_was_removed_is_made_with_what_stands_on_it(settings, file, why, then, to_refresh):
