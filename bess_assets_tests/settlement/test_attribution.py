@@ -129,6 +129,11 @@ def test_every_battery_month_and_year_adds_up_to_the_cent(worlds: Worlds) -> Non
         assert (np.sign(own["difference_usd"].round(2)) == np.sign(ahead.round(9))).all()
 
 
+def test_a_year_without_a_known_duration_has_no_rows(worlds: Worlds) -> None:
+    assert worlds.wild.table("leaderboard", 2023)["class_median_usd_per_kw_month"].isna().all()
+    assert worlds.wild.table("attribution", 2023).empty
+
+
 def test_the_check_holds_the_terms_against_the_board(planted: Settled) -> None:
     (check,) = (c for c in planted.entries["attribution"]["checks"] if c["name"] == SUMMED.name)
     assert check["passed"]
