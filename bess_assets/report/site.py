@@ -15,6 +15,7 @@ from typing import Any
 from bess_assets.report import site_data
 from bess_assets.report.content import Content, edition_words, read_content
 from bess_assets.report.files import board_csv
+from bess_assets.report.index_data import indices
 from bess_assets.report.page import CODE, code, fill, made_up_mark, method, page_data, script_data, year_page
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
@@ -28,6 +29,7 @@ PAGES = {
     "battery": "One battery over all years",
     "compare": "Batteries compared",
     "groups": "Groups of batteries",
+    "indices": "Indices: what a kW earned",
     "method": "Method, and what is not in the numbers",
     "dictionary": "Data dictionary and downloads",
 }
@@ -41,6 +43,7 @@ _NAV = {
     "battery": "Batteries",
     "compare": "Compare",
     "groups": "Groups",
+    "indices": "Indices",
     "method": "Method",
     "dictionary": "Data",
 }
@@ -74,6 +77,7 @@ class Site:
             **{f"code/{name}.js": partial(code, name) for name in (*CODE, "site")},
             "data/site.js": lambda: _put("site", site_data.all_years(self._contents)),
             "data/groups.js": lambda: _put("groups", site_data.groups_of_years(self._contents)),
+            "data/indices.js": lambda: _put("indices", self._indices()),
             "data/dictionary.js": lambda: _put(
                 "dictionary", {"tables": site_data.dictionary(), "files": self._downloads()}
             ),
@@ -141,6 +145,10 @@ class Site:
         files = [[label, name] for label, name in self._downloads()[str(year)]]
         links = {"years": others, "files": files, "battery_page": "battery.html"}
         return _put(str(year), {**page_data(read_content(self._settings, year)), **links})
+
+    def _indices(self) -> dict[str, Any]:
+        made_up = [content.year for content in self._contents if content.made_up]
+        return indices(self._settings, self.years, made_up)
 
     def _file_of(self, n: int) -> str:
         # A number, and not the battery's name: names come from the data.

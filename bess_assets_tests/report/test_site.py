@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,32 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     july = {"month": 7, "closed": True, "estimated_days": 31, "estimate_usd": 1.0, "actual_usd": 2.0}
     write_rows(settings, 2026, "estimate_monthly", [row | july, row | august])
     write_rows(settings, 2024, "attribution", [_differing(month) for month in (*range(1, 13), None)])
+    write_index(settings)
     return settings
+
+
+def write_index(settings: Settings) -> None:
+    """The index of May and June 2024 and of the year, and the quarter-hours of two days of May, of which the second has no known dollars until noon."""
+    rows = [
+        {
+            "kind": kind, "class": name, "period": period, "first_day": date(2024, month, 1), "basis": basis, "batteries": 8,
+            "capacity_mw": 80.0, "usd_per_kw_month": of_basis, "da_energy_usd_per_kw_month": 1.0, "as_rrs_usd_per_kw_month": 0.5,
+            "p10_usd_per_kw_month": 1.0, "p50_usd_per_kw_month": 2.0, "p90_usd_per_kw_month": 3.0, "definition": "words",
+        }
+        for kind, name in (("duration", "1.75 to 2.5 h"), ("fleet", "fleet"))
+        for period, month, rate in (("month", 5, 6.0), ("month", 6, 4.0), ("year", 1, 5.0))
+        for basis, of_basis in (("active", 1.5 * rate), ("installed", rate))
+    ]  # fmt: skip
+    write_rows(settings, 2024, "index", rows)
+    first = datetime(2024, 5, 1, 5, tzinfo=UTC)
+    known = {*range(96), *range(96 + 48, 192)}
+    rates = {"usd_per_kw": 0.01, "da_energy_usd_per_kw": 0.004, "as_rrs_usd_per_kw": 0.006}
+    quarter_hours = [
+        {"class": "fleet", "interval_start": first + timedelta(minutes=15 * n), "operating_day": date(2024, 5, 1 + n // 96)}
+        | (rates if n in known else {})
+        for n in range(192)
+    ]  # fmt: skip
+    write_rows(settings, 2024, "index_intervals", quarter_hours)
 
 
 def _differing(month: int | None) -> dict[str, Any]:
@@ -132,6 +157,7 @@ def test_each_page_opens_from_a_file_without_an_error_and_asks_for_files_of_the_
     assert {url for url in asked if not url.startswith(folder.as_uri())} <= {"about:blank"}
     data = {url.rpartition("/data/")[2] for url in asked if "/data/" in url}
     expected = {"2024": {"2024.js"}, "groups": {"site.js", "groups.js"}, "dictionary": {"site.js", "dictionary.js"}}
+    expected["indices"] = {"site.js", "indices.js"}
     expected["battery"] = {"site.js", "batteries/0005.js"}
     assert data == expected.get(page, {"site.js"})  # what is not looked at is not loaded
 
@@ -150,6 +176,28 @@ def test_the_index_has_each_years_edition_fleet_and_first_battery(browser: Any, 
     batteries = {row["Battery"]: row for row in rows_of(browser, "Batteries of all years")}
     assert len(batteries) == 8
     assert batteries[NAME]["2024 $/kW-mo"] == number(row_of(home, 2024)["usd_per_kw_month"], 2)
+
+
+def test_the_indices_have_both_bases_what_others_published_and_the_day_by_quarter_hour(
+    browser: Any, folder: Path
+) -> None:
+    show(browser, folder, "indices", year=2024)
+    year, may, june = rows_of(browser, "Index of the fleet, 2024")
+    assert [row["Period"] for row in (year, may, june)] == ["2024", "May", "June"]
+    assert (may["$/kW-month"], may["Active MW"], may["Ancillary"], may["RT energy"]) == (
+        "6.00",
+        "9.00",
+        "0.50",
+        UNKNOWN,
+    )
+    # 157 to 162 $/kW-year, 45 and 55
+    assert [row["Published"] for row in (year, may, june)] == ["4.58", "13.08 to 13.50", "3.75"]
+    assert "over the capacity active each day" in june["Basis of what is published"]
+    assert rows_of(browser, "Index of duration classes, 2024")[1] == {"Period": "May", "1.75 to 2.5 h": "6.00"}
+    slots = rows_of(browser, "Quarter-hours of May 2024")
+    assert len(slots) == 96
+    # a day that is not wholly known is left out
+    assert slots[50] == {"Central time": "12:30", "Energy $/kW": "0.0040", "Ancillary $/kW": "0.0060"}
 
 
 def test_a_battery_has_the_estimate_of_days_not_disclosed_with_interval_and_error(browser: Any, folder: Path) -> None:

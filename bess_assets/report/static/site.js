@@ -1,4 +1,4 @@
-// The pages of the site beside those of the years: all years, one battery over all years, batteries compared, groups, the dictionary.
+// The pages of the site beside those of the years: all years, one battery over all years, batteries compared, groups, indices, the dictionary.
 //
 // Figures are those of the result tables; data of a battery are loaded when it is looked at. The address holds what is shown.
 "use strict";
@@ -385,6 +385,62 @@
       ]), `Groups by ${label}, ${year}`));
   }
 
+  // --- indices ----------------------------------------------------------------------------------------------------------------------------
+
+  function showIndices() {
+    const data = bess.here("indices");
+    const asked = bess.stateOfAddress();
+    if (!data.years.length) { main.replaceChildren(remark("No year has the table index: bess refresh makes it.")); return; }
+    const year = data.years.find((own) => String(own.year) === asked.year) ?? data.years.at(-1);
+    const choose = (more) => { location.hash = bess.hashOf({ year: year.year, month: asked.month, ...more }); };
+    const rate = (value) => number(value, 2);
+    const rows = year.rows.map((row) => byName(data.columns, row));
+    const published = year.published.map((row) => byName(data.published_columns, row));
+    const others = (month) => published.find((own) => own.month === month);
+    const range = (own) => (!own ? UNKNOWN : own.low === own.high ? rate(own.low) : `${rate(own.low)} to ${rate(own.high)}`);
+    const of = (name, basis = "installed") => rows.filter((row) => row.class === name && row.basis === basis);
+    const monthOf = (own, month) => own.find((row) => row.month === month);
+    const fleet = of("fleet").filter((row) => row.month);
+    const classes = [...new Set(rows.map((row) => row.class))].filter((name) => name !== "fleet").map((name, n) => ({ name, colour: COLOURS[n % COLOURS.length] }));
+    const numbers = fleet.map((row) => row.month);
+    const times = numbers.map((month) => Date.UTC(year.year, month - 1, 1));
+    const line = (name, colour, values) => ({ values, colour, said: (value, n) => `${MONTHS[numbers[n] - 1]}, ${name}: ${perKw(value)}` });
+    const headings = [
+      { label: "Period", text: true }, { label: "Batteries" }, { label: "MW" }, { label: "$/kW-month", title: "Over every MW since it was first active" }, { label: "DA energy" }, { label: "RT energy" }, { label: "Ancillary" },
+      { label: "Active MW", title: "The same dollars over MW at work on the day, $/kW-month" }, { label: "P10" }, { label: "P50" }, { label: "P90" }, { label: "Published" }, { label: "Basis of what is published", text: true, wrap: true },
+    ];
+    const table = (label, row) => [
+      label, number(row.batteries), number(row.capacity_mw, 1), rate(row.usd_per_kw_month), rate(row.da_energy_usd_per_kw_month), rate(row.rt_energy_usd_per_kw_month), rate(row.as_usd_per_kw_month),
+      rate(of("fleet", "active").find((own) => own.period === row.period && own.month === row.month)?.usd_per_kw_month), rate(row.p10), rate(row.p50), rate(row.p90), range(others(row.month)), words(others(row.month)?.basis),
+    ];
+    const months = Object.keys(year.days);
+    const month = months.includes(asked.month) ? asked.month : months.at(-1);
+    const clock = Array.from({ length: 96 }, (_, n) => `${String(n >> 2).padStart(2, "0")}:${String(15 * (n % 4)).padStart(2, "0")}`);
+    const start = Date.UTC(2000, 0, 1);
+    const ofDay = (n, name, colour) => ({ values: year.days[month][n], colour, said: (value, k) => `${clock[k]} ${name}: ${dollars(value, 4)} per kW` });
+    const cents = (value) => number(value, 4);
+    main.replaceChildren(
+      node("form", { class: "controls" }, choice("Year", data.years.map((own) => [String(own.year), String(own.year)]), String(year.year), (value) => choose({ year: value }))),
+      node("section", { class: "charts two", tabindex: "0", "aria-label": `Charts of ${year.year}` },
+        charts.chart(`Fleet, $/kW-month, ${year.year}`, "Bars of the fleet's index by month on installed MW. The table holds the figures.", charts.bars({ labels: charts.monthLabels(numbers), full: numbers.map((n) => MONTHS[n - 1]), values: fleet.map((row) => row.usd_per_kw_month), digits: 2, unit: "$/kW-month" })),
+        charts.chart(`Duration classes, $/kW-month, ${year.year}`, "Lines of the index of each duration class by month. The table of classes holds the figures.",
+          charts.lines({ times, points: true, height: 220, format: (value) => number(value, 1), series: classes.map(({ name, colour }) => line(name, colour, numbers.map((n) => monthOf(of(name), n)?.usd_per_kw_month ?? null))) }), classes)),
+      boxed(headings, [...of("fleet").filter((row) => !row.month).map((row) => table(String(year.year), row)), ...fleet.map((row) => table(MONTHS[row.month - 1], row))], `Index of the fleet, ${year.year}`),
+      remark("Dollars of the ranked batteries of the month or year over their kW, $/kW-month; percentiles are of the batteries' own. Figures that others published are on their own basis, and stand beside no made-up data: methodology, section 16."),
+      node("h2", {}, "Duration classes"),
+      boxed([{ label: "Period", text: true }, ...classes.map(({ name }) => ({ label: name }))], [null, ...numbers].map((n) => [n ? MONTHS[n - 1] : String(year.year), ...classes.map(({ name }) => rate(of(name).find((row) => row.month === n)?.usd_per_kw_month))]), `Index of duration classes, ${year.year}`),
+      ...(month ? [
+        node("h2", {}, "By quarter-hour of the day"),
+        node("form", { class: "controls" }, choice("Month", months.map((own) => [own, MONTHS[own - 1]]), month, (value) => choose({ month: value }))),
+        charts.chart(`What a kW of the fleet earned in ${MONTHS[month - 1]} ${year.year}, by quarter-hour of the day, $`, "Lines of energy and ancillary dollars per kW by quarter-hour, summed over the days of the month. The table below holds the figures.",
+          charts.lines({ times: clock.map((_, n) => start + n * 900000), height: 240, format: (value) => number(value, 3), tickFormat: (time) => new Date(time).toISOString().slice(11, 16), series: [ofDay(0, "energy", "--s0"), ofDay(1, "ancillary services", "--s2")] }),
+          [{ name: "Energy", colour: "--s0" }, { name: "Ancillary services, a quarter of their hour", colour: "--s2" }]),
+        remark("Central time; days of clock changes are left out. One day by quarter-hour: bess index YEAR --day DAY."),
+        node("details", { class: "figures" }, node("summary", {}, "The quarter-hours as a table"),
+          boxed([{ label: "Central time", text: true }, { label: "Energy $/kW" }, { label: "Ancillary $/kW" }], clock.map((time, n) => [time, cents(year.days[month][0][n]), cents(year.days[month][1][n])]), `Quarter-hours of ${MONTHS[month - 1]} ${year.year}`)),
+      ] : []));
+  }
+
   // --- dictionary and downloads -----------------------------------------------------------------------------------------------------------
 
   function showDictionary() {
@@ -398,8 +454,8 @@
         own.columns.length ? boxed([{ label: "Column", text: true }, { label: "Kind", text: true }, { label: "Meaning", text: true, wrap: true }], own.columns, `Columns of ${own.name}`) : null)));
   }
 
-  const VIEWS = { index: showIndex, battery: showBattery, compare: showCompare, groups: showGroups, dictionary: showDictionary, method: () => {}, days: showDays, api: showApi };
-  const LOADED = { groups: "groups", dictionary: "dictionary" };
+  const VIEWS = { index: showIndex, battery: showBattery, compare: showCompare, groups: showGroups, indices: showIndices, dictionary: showDictionary, method: () => {}, days: showDays, api: showApi };
+  const LOADED = { groups: "groups", indices: "indices", dictionary: "dictionary" };
   let turn = 0;
   async function show() {
     const mine = ++turn;
