@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
@@ -77,8 +76,7 @@ def earned_mw(usd: FloatArray, offered: FloatArray, known: BoolArray) -> tuple[F
     def in_window(values: FloatArray) -> FloatArray:
         counted = np.where(known.reshape(-1, *[1] * (values.ndim - 1)), values, 0.0)
         behind = np.concatenate([np.zeros((DISCLOSED_AFTER_DAYS + WINDOW_DAYS - 1, *values.shape[1:])), counted])
-        windows = sliding_window_view(behind, WINDOW_DAYS, axis=0)
-        return np.asarray(windows[: len(values)].sum(axis=-1))
+        return np.asarray(sum(behind[n : n + len(values)] for n in range(WINDOW_DAYS)))
 
     dollars, opportunity = in_window(usd), in_window(offered)
     mw = np.divide(dollars, opportunity, where=opportunity > 0, out=np.zeros_like(dollars))
@@ -266,7 +264,7 @@ def _add_errors(rows: Sequence[dict[str, Any]]) -> None:
         for row in rows
         if row["actual_usd"] is not None and row["low_usd"] is not None
     ]
-    every = of(rows)
+    every, held_share = of(rows), float(np.mean(held)) if held else None
     by_battery: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_battery.setdefault(row["battery"], []).append(row)
@@ -274,4 +272,4 @@ def _add_errors(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         row["own_closed_months"], row["own_error"] = own[row["battery"]]
         row["closed_months"], row["error"] = every
-        row["interval_held"] = float(np.mean(held)) if held else None
+        row["interval_held"] = held_share

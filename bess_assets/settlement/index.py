@@ -91,13 +91,16 @@ def index_intervals(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         if streams is None:
             continue
         begun = days.numbers >= day_number(since[battery])
+        there: defaultdict[str, FloatArray] = defaultdict(lambda: np.zeros(year.days))
         for member in members[battery]:
-            name, counted = member["class"], begun & (month_of == member["month"])
-            where = counted[year.quarter_hour_day]
-            usd[name] += np.where(where, np.nan_to_num(streams), 0.0)
-            known[name] |= where & ~np.isnan(streams)
-            mw[name] += np.where(counted, member["capacity_mw"] or 0.0, 0.0)
-            count[name] += counted
+            there[member["class"]] += np.where(begun & (month_of == member["month"]), member["capacity_mw"] or 0.0, 0.0)
+        found, dollars = ~np.isnan(streams), np.nan_to_num(streams)
+        for name, capacity in there.items():
+            where = (capacity > 0)[year.quarter_hour_day]
+            usd[name] += dollars * where
+            known[name] |= found & where
+            mw[name] += capacity
+            count[name] += capacity > 0
     ledger = LedgerColumns(year, quarter_hours=True, key="class")
     for name in classes:
         own = mw[name][year.quarter_hour_day]
