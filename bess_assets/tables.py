@@ -707,7 +707,7 @@ _EXCHANGED = (
 )
 
 ATTRIBUTION = Table(
-    name="attribution", group="why",
+    name="attribution", group="why", code_version="3",
     meaning="What each battery earned in each month, and in the year, beside the median of its duration class: the difference as terms that add up to it.",
     key=("battery", "period", "first_day"), datasets=("dam_gen_resources", "dam_esr_resources"),
     upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices", "energy_revenue", "as_revenue", "leaderboard", "leaderboard_monthly"),
@@ -723,9 +723,9 @@ ATTRIBUTION = Table(
         Column("median_usd", "number", "the median $/kW of the class x kW of the battery, for its active days", (*_from("leaderboard", "class_median_usd_per_kw_month", "active_days"), *_from("leaderboard_monthly", "class_median_usd_per_kw_month", "active_days")), required=True),
         Column("difference_usd", "number", "total_usd less median_usd; the sum of the terms that follow", (*_from("leaderboard", "total_usd", "class_median_usd_per_kw_month"), *_from("leaderboard_monthly", "total_usd", "class_median_usd_per_kw_month")), required=True),
         *(Column(f"{term}_usd", "number", words, _EXCHANGED, required=True) for term, words in ATTRIBUTED.items()),
-        Column("compared_hours", "number", "hours in which factors are exchanged; of two references the mean, as in the columns that follow", _EXCHANGED, required=True),
-        Column("availability_hours", "number", "hours in which one of the two is out", _OF_LIMITS, required=True),
-        Column("unknown_hours", "number", "hours in which both are active, and something is unknown of one", _EXCHANGED, required=True),
+        Column("compared_hours", "number", "hours in which both are active, and neither or both out; of two references the mean, as in the columns that follow", _EXCHANGED, required=True),
+        Column("availability_hours", "number", "hours in which both are active, and one of the two is out", _OF_LIMITS, required=True),
+        Column("unknown_hours", "number", "quarter-hours of all these hours of which something is unknown of one, as hours", _EXCHANGED, required=True),
     ),
 )
 

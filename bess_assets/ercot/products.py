@@ -48,7 +48,7 @@ ATTRIBUTED = {
     "duration": "energy, as far as the spread of the day's prices is wider at one duration than at the other",
     "da_rt": "day-ahead awards at day-ahead less real-time prices, of capacity and duration that are alike",
     "timing": "what is left: what flowed when, at real-time prices",
-    "unknown": "known dollars of hours in which something is unknown of one of the two",
+    "unknown": "known dollars of quarter-hours of which something is unknown of one of the two",
 }
 """Terms of the table attribution, and of which dollars each is the difference."""
 

@@ -27,7 +27,7 @@ FACTORS = ("location", "as_mix", "duration", "da_rt")
 """Factors in the order in which they are exchanged; once all of them are, timing is left."""
 TERMS = tuple(f"{term}_usd" for term in ATTRIBUTED)
 HOURS = ("compared_hours", "availability_hours", "unknown_hours")
-"""Columns that count the hours in which both batteries are active, by the terms to which their dollars go."""
+"""Columns that count hours in which both batteries are active: neither or both out, one out, and of these the quarter-hours of which something is unknown."""
 LONGEST_HOURS = 11
 """Durations above it count as it: half of the shortest day."""
 _BOARD = (
@@ -73,10 +73,9 @@ class Hours(NamedTuple):
         return Hours._make(values.copy() for values in self)
 
     def energy_at(self, node: "Hours") -> tuple[FloatArray, FloatArray]:
-        """Energy money of its flows and of its awards at the prices of a node, $: `Q * RTSPP` and `A * (DASPP - RTSPP)`, as the ledger has them."""
-        flowed = (self.flow_mwh * node.rt_price).sum(axis=1)
-        ahead = da_energy_usd(self.award_mw[:, None], node.da_price[:, None] - node.rt_price).sum(axis=1)
-        return flowed, ahead
+        """Energy money of its flows and of its awards at the prices of a node, $: `Q * RTSPP` and `A * (DASPP - RTSPP)`; shapes (hours, 4)."""
+        ahead = da_energy_usd(self.award_mw[:, None], node.da_price[:, None] - node.rt_price)
+        return self.flow_mwh * node.rt_price, ahead
 
 
 def exchanged(
@@ -85,7 +84,7 @@ def exchanged(
     """Terms of a battery's dollars less those of a reference for as many active days, $ per MW, and counts of the hours.
 
     A factor's term is by how much its exchange narrows the gap between the two. Where one of the two has more capacity free of services, or more hours of
-    duration, its energy is scaled down to that of the other.
+    duration, its energy is scaled down to that of the other. Only quarter-hours of which everything is known of both are exchanged.
 
     Args:
         own: the battery.
@@ -98,40 +97,45 @@ def exchanged(
         `TERMS`, which add up to `own - reference * active_days` of the dollars that the board counts, and `HOURS`.
     """
     both = own.active & reference.active
-    energy_own, energy_there, energy_here = own.energy_at(own), reference.energy_at(reference), reference.energy_at(own)
-    unknown = np.isnan(sum((*energy_own, *energy_there, *energy_here, own.as_usd, reference.as_usd)))
-    known = both & ~unknown
-    one_out = known & (own.out != reference.out)
-    at = np.flatnonzero(known & ~one_out)
+    served = both & ~np.isnan(own.as_usd + reference.as_usd)
+    quarters = (*own.energy_at(own), *reference.energy_at(reference), *reference.energy_at(own))
+    matched = served[:, None] & ~np.isnan(sum(quarters))
+    flow_own, ahead_own, flow_there, ahead_there, flow_here, ahead_here = (
+        np.where(matched, usd, 0.0).sum(axis=1) for usd in quarters
+    )
+    services = [np.where(served, of.as_usd, 0.0) for of in (own, reference)]
+    one_out = both & (own.out != reference.out)
+    at = np.flatnonzero(both & ~one_out)
     free_own, free_reference, wider = 1 - own.held[at], 1 - reference.held[at], widening[at]
 
     def gap(done: Sequence[str]) -> float:
         """What the battery is ahead by, once some factors are exchanged."""
-        energy = energy_here if "location" in done else energy_there
+        moved = (flow_here, ahead_here) if "location" in done else (flow_there, ahead_there)
         sides = (
-            (1, energy_own, own, _down(free_own, free_reference), _down(wider, 1.0)),
-            (-1, energy, reference, _down(free_reference, free_own), _down(1.0, wider)),
+            (1, flow_own, ahead_own, services[0], _down(free_own, free_reference), _down(wider, 1.0)),
+            (-1, *moved, services[1], _down(free_reference, free_own), _down(1.0, wider)),
         )
         total = 0.0
-        for sign, (flowed, ahead), of, freed, narrowed in sides:
+        for sign, flowed, ahead, held_usd, freed, narrowed in sides:
             usd = flowed[at] if "da_rt" in done else flowed[at] + ahead[at]
             usd = usd * freed if "as_mix" in done else usd
             usd = usd * narrowed if "duration" in done else usd
-            total += sign * float(np.sum(usd if "as_mix" in done else usd + of.as_usd[at]))
+            total += sign * float(np.sum(usd if "as_mix" in done else usd + held_usd[at]))
         return total
 
     difference = own.counted_usd - reference.counted_usd
+    known = flow_own + ahead_own + services[0] - (flow_there + ahead_there + services[1])
     scaled = (1 - active_days) * float(np.sum(reference.counted_usd))
     gaps = [gap(order[:n]) for n in range(len(order) + 1)]
     return {
         "active_days_usd": float(np.sum(difference[~both])) + scaled,
-        "availability_usd": float(np.sum(difference[one_out])),
+        "availability_usd": float(np.sum(known[one_out])),
         **{f"{name}_usd": before - after for name, (before, after) in zip(order, pairwise(gaps), strict=True)},
         "timing_usd": gaps[-1],
-        "unknown_usd": float(np.sum(difference[both & unknown])),
+        "unknown_usd": float(np.sum((difference - known)[both])),
         "compared_hours": len(at),
         "availability_hours": int(np.count_nonzero(one_out)),
-        "unknown_hours": int(np.count_nonzero(both & unknown)),
+        "unknown_hours": float(np.count_nonzero(~matched[both])) / QUARTER_HOURS_PER_HOUR,
     }
 
 

@@ -177,10 +177,17 @@ def test_an_hour_in_which_one_is_out_is_availability_whatever_else_differs() -> 
 
 
 def test_what_is_unknown_of_one_is_left_out_and_shown() -> None:
-    unknown = an_hour(mwh=0.5)._replace(as_usd=np.array([np.nan]), counted_usd=np.array([20.0]))
+    # of two services one is known, 5 $: the whole hour is left out
+    unknown = an_hour(mwh=0.5)._replace(as_usd=np.array([np.nan]), counted_usd=np.array([25.0]))
     found = exchanged(unknown, an_hour(mwh=1.0), np.ones(1))
-    assert (found["unknown_usd"], found["unknown_hours"]) == (-20, 1)
-    assert sum(found[name] for name in TERMS) == -20
+    assert (found["unknown_usd"], found["unknown_hours"]) == (25 - 40, 1)
+    assert sum(found[name] for name in TERMS) == 25 - 40
+    # of four quarter-hours three are known
+    flows = np.array([[np.nan, 0.125, 0.125, 0.125]])
+    part = an_hour(services=9.0)._replace(flow_mwh=flows, counted_usd=np.array([24.0]))
+    found = exchanged(part, an_hour(mwh=1.0), np.ones(1))
+    assert (found["unknown_usd"], found["unknown_hours"]) == (-10, 0.25)
+    assert (found["as_mix_usd"], found["timing_usd"]) == (9, 15 - 30)
 
 
 def test_days_on_which_one_alone_is_active_are_a_term_of_their_own() -> None:
