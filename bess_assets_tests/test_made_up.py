@@ -136,7 +136,7 @@ TABLES = {
     **FIGURES, "status": ["status"], "status --columns": ["status", "--columns"],
     "status --storage": ["status", "--storage"], "refresh --dry-run": ["refresh", "2024", "--dry-run"],
     "refresh": ["refresh", "2024", "--only", "failed"], "rollup": ["rollup"],
-    "site": ["site"],
+    "site": ["site"], "reconcile": ["reconcile", "2024"],
 }  # fmt: skip
 """Every command that prints a table; a demo is such a home, simulate and ui print none."""
 
@@ -184,6 +184,15 @@ def test_rows_for_programs_have_a_column_that_says_so(home, command):
     assert {row.get(MADE_UP_COLUMN) for row in rows} == {MADE_UP if made_up else None}
     text = printed(settings, *FIGURES[command], "--format", "json")
     assert (f'"{MADE_UP_COLUMN}": "{MADE_UP}"' in text) == made_up
+
+
+def test_rows_beside_totals_of_others_have_a_column_that_says_so(home, tmp_path):
+    settings, made_up = home
+    (tmp_path / "fleet.csv").write_text("day,charge_mwh,discharge_mwh\n2024-01-02,5,6\n")
+    asked = ["reconcile", "2024", "--fleet", str(tmp_path / "fleet.csv"), "--format", "csv"]
+    rows = list(csv.DictReader(io.StringIO(printed(settings, *asked))))
+    assert [row["others"] for row in rows] == ["5.0", "6.0"]
+    assert {row.get(MADE_UP_COLUMN) for row in rows} == {MADE_UP if made_up else None}
 
 
 def test_answers_in_python_have_the_column_and_one_of_sql_takes_no_other_columns_place(home):

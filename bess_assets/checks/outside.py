@@ -22,7 +22,7 @@ from bess_assets.errors import InputError
 from bess_assets.results import Results
 from bess_assets.settings import Settings
 from bess_assets.settlement.runs import hourly_maxima
-from bess_assets.store.listing import require
+from bess_assets.store.listing import MADE_UP_COLUMN, require
 from bess_assets.store.paths import rollup_folder
 
 FLEET_COLUMNS = ("day", "charge_mwh", "discharge_mwh")
@@ -143,17 +143,17 @@ def esr_usd_per_mw(settings: Settings, year: int) -> dict[int, float]:
             f"SELECT esr_resource FROM bess_registry WHERE year = {year} AND esr_resource IS NOT NULL ORDER BY battery"
         ).column("esr_resource")
         money = results.query(
-            f"SELECT month(operating_day), sum(coalesce(dam_awards_daily.da_energy_usd, 0) + {services} + coalesce(as_da_unmatched_usd, 0)) "
+            f"SELECT month(operating_day) AS month, sum(coalesce(dam_awards_daily.da_energy_usd, 0) + {services} + coalesce(as_da_unmatched_usd, 0)) AS usd "
             "FROM dam_awards_daily JOIN daily_revenue USING (year, battery, operating_day) JOIN bess_registry USING (year, battery) "
             f"WHERE year = {year} AND operating_day >= DATE '{DAM_ESR_FIRST_DAY}' AND esr_resource IS NOT NULL GROUP BY ALL ORDER BY ALL"
-        ).rows
+        )
     inputs = Inputs(operating_year(year), rollup_folder(settings), {})
     if not names or not inputs.rollups.files("dam_esr_resources", year):
         return {}
     limits = hourly_maxima(inputs, "dam_esr_resources", names, ["hsl_mw"])[0]["hsl_mw"]
     days = inputs.year.first_day + inputs.year.hour_day
     found = {}
-    for month, dollars in money:
+    for month, dollars in zip(money.column("month"), money.column("usd"), strict=True):
         first_day, next_day = (day_number(date(year + n // 12, n % 12 + 1, 1)) for n in (month - 1, month))
         hours = np.flatnonzero((days >= first_day) & (days < next_day))
         mw = float(np.nan_to_num(np.fmax.reduce(limits[:, hours], axis=1)).sum())
@@ -244,4 +244,6 @@ def _rows(settings: Settings, year: int, table: str, columns: str) -> list[tuple
     """Sums of a table of batteries and days, by day."""
     require(settings.results, table, year)
     with Results(settings) as results:
-        return results.query(f"SELECT {columns} FROM {table} WHERE year = {year} GROUP BY ALL ORDER BY ALL").rows
+        answer = results.query(f"SELECT {columns} FROM {table} WHERE year = {year} GROUP BY ALL ORDER BY ALL")
+    # rows of made-up years end with a mark
+    return [row[:-1] for row in answer.rows] if MADE_UP_COLUMN in answer.columns else answer.rows
