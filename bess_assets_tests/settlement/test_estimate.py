@@ -175,6 +175,20 @@ def test_days_not_disclosed_are_estimated_and_what_was_earned_on_them_is_unknown
     assert (december["closed_months"], december["low_usd"], december["reason"]) == (18, None, FEW_ERRORS)
 
 
+def test_the_backtest_of_a_month_is_the_estimate_that_it_had_before_it_was_disclosed(tmp_path: Path) -> None:
+    found = []
+    for through in (date(2024, 9, 30), date(2024, 12, 31)):
+        settings = load_settings(tmp_path / str(through), {})
+        write_days(settings, 2024, through, usd=lambda name, day: 100.0 + 7.0 * (day.toordinal() % 31) + len(name))
+        found.append({(row["battery"], row["month"]): row for row in estimates(settings, 2024)})
+    before, after = found
+    for october in [(name, 10) for name in NAMES]:
+        assert (before[october]["closed"], before[october]["actual_usd"]) == (False, None)
+        assert before[october]["estimate_usd"] == pytest.approx(after[october]["estimate_usd"])
+        assert (after[october]["closed"], before[october]["estimated_days"]) == (True, 31)
+        assert after[october]["actual_usd"] is not None
+
+
 # --- simulated years --------------------------------------------------------------------------------------------------
 
 
