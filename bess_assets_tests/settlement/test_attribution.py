@@ -182,12 +182,12 @@ def test_what_is_unknown_of_one_is_left_out_and_shown() -> None:
     found = exchanged(unknown, an_hour(mwh=1.0), np.ones(1))
     assert (found["unknown_usd"], found["unknown_hours"]) == (25 - 40, 1)
     assert sum(found[name] for name in TERMS) == 25 - 40
-    # of four quarter-hours three are known
+    # of four quarter-hours three are known, in which the reference earns 30 $; half of it is not to be had
     flows = np.array([[np.nan, 0.125, 0.125, 0.125]])
-    part = an_hour(services=9.0)._replace(flow_mwh=flows, counted_usd=np.array([24.0]))
+    part = an_hour(services=9.0, held=0.5)._replace(flow_mwh=flows, counted_usd=np.array([24.0]))
     found = exchanged(part, an_hour(mwh=1.0), np.ones(1))
     assert (found["unknown_usd"], found["unknown_hours"]) == (-10, 0.25)
-    assert (found["as_mix_usd"], found["timing_usd"]) == (9, 15 - 30)
+    assert (found["as_mix_usd"], found["timing_usd"]) == (9 - 15, 0)
 
 
 def test_days_on_which_one_alone_is_active_are_a_term_of_their_own() -> None:
@@ -206,6 +206,12 @@ def test_spreads_of_a_duration_are_those_of_so_many_quarter_hours() -> None:
     assert widening(spreads, 1.0, 4.0)[0] == pytest.approx(90 / spreads[0, 15])
     assert widening(spreads, 2.0, 2.1)[0] == 1
     assert (widening(np.full((3, 44), np.nan), 1.0, 2.0) == 1).all()
+
+
+def test_a_spread_that_is_not_above_zero_scales_nothing_and_the_shortest_duration_is_a_quarter_hour() -> None:
+    spreads = np.array([[0.0, 4.0], [0.5, 2.0], [0.25, 0.5], [2.0, 0.0]])
+    for shortest in (0.25, 0.1):
+        assert widening(spreads, shortest, 0.5).tolist() == [1, 0.25, 0.5, 1]
 
 
 def drawn(count: int) -> st.SearchStrategy[Hours]:
