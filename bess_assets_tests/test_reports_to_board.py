@@ -27,8 +27,8 @@ from bess_assets_tests.worlds import (
     some,
 )
 
-pytestmark = pytest.mark.timeout(1_800)
-"""The first test to ask for the made-up market, the last quarter of a year, waits for it; the slow ones make eight whole years."""
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
+"""The first test to ask for the made-up market, the last quarter of a year, waits for it; others make eight whole years."""
 
 WILD = [
     Plan((2019, 2020), batteries=7, seed=21, hazards="wild"),
@@ -88,7 +88,6 @@ def test_every_row_that_was_published_is_kept_or_counted_and_no_file_is_refused(
     assert dropped > 1_000, "the market holds editions and repeats"
 
 
-@pytest.mark.slow
 def test_without_price_files_no_hour_is_unpriced_in_which_single_batteries_are_out_and_state_no_price(tmp_path):
     plan = Plan((2024,), batteries=6, seed=1, hazards="flawless")
     with nothing_before(date(2024, 2, 8)):
@@ -128,7 +127,6 @@ def test_the_run_record_names_built_rollups_as_inputs(reported):
     assert "sced_esr_resources/built/2026.parquet" not in files
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("plan", [FIRST, EARLY, MIDDLE, LATE], ids=lambda plan: f"{plan.years[0]}_{plan.years[-1]}")
 def test_every_year_gives_the_same_boards_from_reports_as_from_rollups(worlds, tmp_path, plan):
     world, rolled = from_reports(tmp_path, plan)
@@ -139,7 +137,6 @@ def test_every_year_gives_the_same_boards_from_reports_as_from_rollups(worlds, t
             assert read_manifest(built.path) == built.manifest
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("plan", WILD, ids=lambda p: f"{p.years[0]}_{p.years[-1]}")
 def test_reports_that_lack_columns_are_worth_what_the_second_settlement_makes_of_them(tmp_path, plan):
     """Every figure equals that of the second settlement, which is null where the files leave it unknown."""

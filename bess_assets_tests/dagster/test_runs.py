@@ -84,6 +84,7 @@ def _home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
 
 
+@pytest.mark.slow
 def test_a_refresh_of_changes_makes_the_changed_rollup_and_the_tables_below_it(settings):
     steps = restate_prices(settings)
     with file_events() as counts:

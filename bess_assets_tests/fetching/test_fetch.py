@@ -108,6 +108,7 @@ def test_one_command_makes_of_an_empty_home_the_boards_and_editions_of_reports_p
         assert one.equals(other)
 
 
+@pytest.mark.slow
 def test_a_list_of_several_pages_comes_whole_and_in_batches_of_a_thousand(served, settings_here):
     first = datetime(2026, 1, 1)
     quarters = [

@@ -34,6 +34,7 @@ def materialize(settings: Settings, year: int) -> dict[str, object]:
         return {name: value.value for name, value in record.asset_materialization.metadata.items()}
 
 
+@pytest.mark.slow
 def test_the_asset_of_the_reports_fetches_where_it_may_and_shows_what_is_there(market: Market, served, settings_here):
     documents = market.of("NP4-188-CD", "NP3-966-ER")
     with served(documents) as server:

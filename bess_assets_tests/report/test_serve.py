@@ -142,6 +142,7 @@ def open_page(browser: Any, address: str, page: str) -> None:
     wait_until(browser, "document.documentElement.dataset.ready === 'true'")
 
 
+@pytest.mark.slow
 def test_the_site_is_served_and_asks_nobody_else(browser: Any, address: str, home: Settings) -> None:
     name = battery_of(home, 2026)
     for page in ("", "2026.html", f"battery.html#battery={name}", "groups.html", "method.html"):

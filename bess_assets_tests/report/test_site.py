@@ -386,6 +386,7 @@ def test_the_dictionary_has_every_column_and_the_downloads_are_there(browser: An
     assert all((folder / href).is_file() for href in hrefs)
 
 
+@pytest.mark.slow
 def test_the_same_tables_give_the_same_site(folder: Path, home: Settings, tmp_path: Path) -> None:
     before = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     files, size = Site(home).write(tmp_path, lambda *_: None)
@@ -394,6 +395,7 @@ def test_the_same_tables_give_the_same_site(folder: Path, home: Settings, tmp_pa
     assert (files, size) == (len(after), sum(map(len, after.values())))
 
 
+@pytest.mark.slow
 def test_a_smaller_site_removes_the_files_of_the_larger_one_before_and_no_file_of_anybody_else(tmp_path: Path) -> None:
     def files_of(folder: Path) -> set[str]:
         return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

@@ -121,6 +121,7 @@ def test_agreeing_reports_are_exactly_equal_and_exit_with_0(home: Settings) -> N
     assert "reports found" in done.stderr
 
 
+@pytest.mark.slow
 def test_one_price_changed_in_one_csv_shows_the_battery_and_is_no_failure(home: Settings) -> None:
     change(home, "DAMSPNP4190", "SettlementPointPrice", [30.05, *[30.0] * 23])
     done = run(home)

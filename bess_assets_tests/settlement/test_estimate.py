@@ -261,6 +261,7 @@ def held_share(world: World, year: int) -> tuple[float, int]:
     return float(held.mean()), len(closed)
 
 
+@pytest.mark.slow
 def test_intervals_hold_four_in_five_months_of_simulated_batteries(worlds: Worlds) -> None:
     shares = [held_share(world, year) for world, year in ((worlds.early, 2022), (worlds.middle, 2024), (worlds.late, 2026))]  # fmt: skip
     every = sum(count for _, count in shares)
