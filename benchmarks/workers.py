@@ -11,10 +11,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 
 from benchmarks.machine import described
-from benchmarks.markets import simulated
+from bess_assets.simulator import simulate
+from bess_assets.simulator.fleet import small_size
 from bess_assets_tests.cluster.desk import WORKERS, Desk
 from bess_assets_tests.postgres_server import postgres
 from bess_assets_tests.store.conftest import ObjectStore, started_store
@@ -31,11 +33,14 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, required=True, help="keep the market here, and use it again")
     parser.add_argument("--batteries", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="a month of two years: to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="two years, of the last one a month: to see that it runs")
     options = parser.parse_args()
     years = YEARS[-2:] if options.quick else YEARS
     name = f"workers_{options.batteries}{'_quick' if options.quick else ''}"
-    market = simulated(options.folder.resolve() / name, years, options.batteries, quick=options.quick)
+    market = options.folder.resolve() / name
+    if not (market / "rollups").exists():
+        last_day = date(years[-1], 1, 31) if options.quick else None
+        simulate(market, years, size=lambda _: small_size(options.batteries), last_day=last_day)
     print(", ".join(f"{key} {value}" for key, value in described().items()))
     seconds: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(options.rounds):
