@@ -16,14 +16,12 @@ from pathlib import Path
 
 from benchmarks.machine import described
 from bess_assets.simulator import simulate
-from bess_assets.simulator.fleet import small_size
 from bess_assets_tests.cluster.desk import WORKERS, Desk
 from bess_assets_tests.postgres_server import postgres
 from bess_assets_tests.store.conftest import ObjectStore, started_store
 from bess_assets_tests.ui_process import processes_of
 
-YEARS = tuple(range(2017, 2025))
-"""Years of one market design, so that each holds as much as the others."""
+YEARS = tuple(range(2019, 2027))
 _LONGEST_SECONDS = 3_600.0
 
 
@@ -40,7 +38,7 @@ def main() -> int:
     market = options.folder.resolve() / name
     if not (market / "rollups").exists():
         last_day = date(years[-1], 1, 31) if options.quick else None
-        simulate(market, years, size=lambda _: small_size(options.batteries), last_day=last_day)
+        simulate(market, years, options.batteries, 1, "harmless", last_day=last_day)
     print(", ".join(f"{key} {value}" for key, value in described().items()))
     seconds: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(options.rounds):

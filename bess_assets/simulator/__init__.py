@@ -28,6 +28,8 @@ Scale = Literal["small", "ercot"]
 """How big a market is: some batteries with every awkward case, or as many rows of everything as ERCOT publishes."""
 
 FIRST_YEAR, LAST_YEAR = 2019, 2026
+FIRST_YEAR_OF_SIZE = 2017
+"""Where so many of everything are asked for: eight years of one market design lie before RTC+B."""
 """Years the simulator knows the market's rules of."""
 
 REAL_SIZE_YEARS = (2024, 2026)
@@ -72,8 +74,9 @@ def simulate(
         ValueError: for years or a number of batteries that the simulator does not know, or a last day before the last year.
     """
     wanted = sorted(set(years))
-    if not wanted or wanted[0] < FIRST_YEAR or wanted[-1] > LAST_YEAR:
-        raise ValueError(f"years must lie in {FIRST_YEAR}..{LAST_YEAR}, got {list(years)}")
+    first = FIRST_YEAR if size is None else FIRST_YEAR_OF_SIZE
+    if not wanted or wanted[0] < first or wanted[-1] > LAST_YEAR:
+        raise ValueError(f"years must lie in {first}..{LAST_YEAR}, got {list(years)}")
     if size is not None and SEAM_YEAR in wanted:
         raise ValueError(f"years of real size lie before or after {SEAM_YEAR}, got {list(years)}")
     if batteries < 1:

@@ -134,6 +134,15 @@ def test_years_without_one_market_design_are_refused(tmp_path: Path, years: tupl
     assert not list(tmp_path.iterdir())
 
 
+def test_years_of_a_size_begin_in_2017_so_that_eight_have_one_market_design(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"2017\.\.2026"):
+        simulate(tmp_path, (2016,), size=_size)
+    with pytest.raises(ValueError, match=r"2019\.\.2026"):
+        simulate(tmp_path, (2017,))
+    simulate(tmp_path, (2017,), size=lambda _: small_size(1), last_day=date(2017, 1, 2))
+    assert (tmp_path / "rollups" / "SCED_Gen_Resources" / "2017.parquet").is_file()
+
+
 @pytest.mark.parametrize(("option", "said"), [
     *(("--format=reports", "--format reports"), ("--hazards=wild", "not wild"), ("--hazards=none", "not none")),
     *(("--batteries=12", "leave out --batteries"), ("--years=2025", "2024 and 2026 only")),
