@@ -270,7 +270,8 @@ def _digests(settings: Settings, year: int) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "year"), [("early", 2022), ("wild", 2023), ("late", 2025)])
+# the first year of its market: a later one is estimated from the year before, which the other home lacks
+@pytest.mark.parametrize(("name", "year"), [("early", 2021), ("wild", 2023), ("late", 2025)])
 def test_refreshing_a_second_time_in_another_home_gives_identical_bytes_of_every_table(worlds, tmp_path, name, year):
     world = getattr(worlds, name)
     again = load_settings(tmp_path, {"BESS_ROLLUPS": str(world.rollups), "BESS_MEMORY_LIMIT": "64MB"})
