@@ -707,14 +707,14 @@ _EXCHANGED = (
 )
 
 ATTRIBUTION = Table(
-    name="attribution", group="why", code_version="3",
+    name="attribution", group="why", code_version="4",
     meaning="What each battery earned in each month, and in the year, beside the median of its duration class: the difference as terms that add up to it.",
     key=("battery", "period", "first_day"), datasets=("dam_gen_resources", "dam_esr_resources"),
     upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices", "energy_revenue", "as_revenue", "leaderboard", "leaderboard_monthly"),
-    money="difference_usd", coverage=("difference_usd", None), sums=(("difference_usd", tuple(f"{term}_usd" for term in ATTRIBUTED)),),
+    money="difference_usd", coverage=("difference_usd", None),
     columns=(
         _battery("leaderboard"),
-        Column("period", "label", "month or year", required=True),
+        Column("period", "text", "month or year", required=True),
         Column("first_day", "day", "first day of it", required=True),
         Column("duration_class", "label", "duration class on the board of the period", (*_from("leaderboard", "duration_class"), *_from("leaderboard_monthly", "duration_class")), required=True),
         Column("median_batteries", "text", "the reference: the ranked battery of the class whose $/kW-month is the median, or the two in the middle, joined by a semicolon; terms are the mean against both", (*_from("leaderboard", "usd_per_kw_month"), *_from("leaderboard_monthly", "usd_per_kw_month")), required=True),

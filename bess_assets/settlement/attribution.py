@@ -224,7 +224,7 @@ def _compared(inputs: Inputs) -> dict[str, list[tuple[int, Row, list[Row]]]]:
     for row in inputs.tables["leaderboard_monthly"].read(["month", *_BOARD]).to_pylist():
         boards.setdefault(row["month"], []).append(row)
     found: dict[str, list[tuple[int, Row, list[Row]]]] = {}
-    for month, rows in sorted(boards.items()):
+    for month, rows in sorted(boards.items(), key=lambda board: board[0] or 13):  # the year after its months
         middle: dict[str, list[Row]] = {}
         for row in sorted(rows, key=lambda row: (row["usd_per_kw_month"] or 0.0, row["battery"])):
             if row["rank"] is not None and row["usd_per_kw_month"] is not None and row["duration_class"]:

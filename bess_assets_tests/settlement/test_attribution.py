@@ -1,17 +1,22 @@
 """Revenue attribution: planted differences fall under their own terms, and terms add up, by hand, at random, and in simulated years."""
 
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.checks.attribution import SUMMED
 from bess_assets.ercot.calendar import operating_year
+from bess_assets.settings import load_settings
 from bess_assets.settlement.attribution import FACTORS, HOURS, TERMS, Hours, exchanged, spreads_by_duration, widening
+from bess_assets.tables import TABLES
 from bess_assets_tests.conftest import Worlds
+from bess_assets_tests.made_home import write_rows
 from bess_assets_tests.scenario import Row, run
 from bess_assets_tests.settlement.small import (
     ESR_AWARDS,
@@ -132,6 +137,24 @@ def test_every_battery_month_and_year_adds_up_to_the_cent(worlds: Worlds) -> Non
 def test_a_year_without_a_known_duration_has_no_rows(worlds: Worlds) -> None:
     assert worlds.wild.table("leaderboard", 2023)["class_median_usd_per_kw_month"].isna().all()
     assert worlds.wild.table("attribution", 2023).empty
+
+
+def test_a_battery_may_have_a_year_alone_and_terms_of_huge_sums_add_up_but_for_their_last_digits(
+    tmp_path: Path,
+) -> None:
+    january = date(2025, 1, 1)
+    periods = [
+        ("ASH", "month", december),
+        ("BOX", "month", january),
+        ("BOX", "year", january),
+        ("YEW", "year", january),
+    ]
+    known = {c.name: 0.0 for c in TABLES["attribution"].columns if c.kind == "number"}
+    known |= {"duration_class": "2 h", "median_batteries": "ASH", "as_mix_usd": 1e-6}
+    rows = [{"battery": name, "period": period, "first_day": day, **known} for name, period, day in periods]
+    settings = load_settings(tmp_path, {})
+    write_rows(settings, 2025, "attribution", rows)
+    assert pq.read_table(settings.results / "attribution" / "2025.parquet").num_rows == len(rows)
 
 
 def test_the_check_holds_the_terms_against_the_board(planted: Settled) -> None:
