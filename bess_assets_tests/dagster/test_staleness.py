@@ -32,6 +32,9 @@ AS_PRICE = {"operating_day": date(BEFORE, 1, 5), "hour_ending": 1, "product": "R
 SHARED = [date(BEFORE, 12, 20), date(YEAR, 2, 5)]
 
 
+OF_EARLIER_YEARS = ("leaderboard/", "leaderboard_monthly/", *(f"{name}/" for name in TABLES["estimate_monthly"].before))
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A small home of two years, refreshed, with an instance of its own."""
@@ -85,14 +88,14 @@ def stale(settings: Settings, assets=None) -> set[tuple[int, str]]:
 def changed(settings: Settings) -> set[tuple[int, str]]:
     """Years and tables that `bess status` calls anything but present.
 
-    The page looks at the boards of earlier years too, which Dagster is not told: a run on one year would have to wait for that of another.
+    The page looks at the boards of earlier years too, and the estimate at the days of the year before, which Dagster is not told: a run on one year would
+    have to wait for that of another.
     """
     return {
         (year, name)
         for year in (REPORTED, BEFORE, YEAR)
         for name, table in plan_year(settings, year).tables.items()
-        if table.state != "present"
-        and not all(why.startswith(("leaderboard/", "leaderboard_monthly/")) for why in table.why)
+        if table.state != "present" and not all(why.startswith(OF_EARLIER_YEARS) for why in table.why)
     }
 
 

@@ -144,7 +144,7 @@ def test_a_battery_may_have_a_year_alone_and_terms_of_huge_sums_add_up_but_for_t
 ) -> None:
     january = date(2025, 1, 1)
     periods = [
-        ("ASH", "month", december),
+        ("ASH", "year", january),
         ("BOX", "month", january),
         ("BOX", "year", january),
         ("YEW", "year", january),
