@@ -42,7 +42,11 @@ def _rows_by_day(judged: Judged) -> dict[tuple[str, ...], IntArray]:
                     found[name] = found.get(name, 0) + counts[n]
     except (OSError, pa.ArrowException) as error:
         path = judged.path(judged.table.name)
-        raise DamagedError(f"A result file {NOT_AS_WRITTEN}: {error}", file=path, remedy="Refresh the year") from error
+        raise DamagedError(
+            f"A result file {NOT_AS_WRITTEN}: {error}",
+            file=path,
+            remedy=f"Refresh the year: bess refresh {judged.year}",
+        ) from error
     return found
 
 
