@@ -16,7 +16,7 @@ from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES
 from bess_assets_tests.crashes.small_year import NEW, OLD, YEAR, look, settings_of, unfinished, wrong
 
-KILLS = 24
+KILLS = 18
 KILLS_A_ROUND = 6
 OVER = ("SUCCESS", "FAILURE", "CANCELED")
 

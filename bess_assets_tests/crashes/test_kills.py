@@ -10,7 +10,7 @@ from bess_assets.store.status import plan_year
 from bess_assets_tests.crashes.small_year import NEW, OLD, YEAR, look, settings_of, timeless, unfinished, wrong
 
 KILLED = -9
-RANDOM_KILLS = 100
+RANDOM_KILLS = 60
 KILLS_A_ROUND = 10
 LATEST = 1.2
 """Kills come up to this many times the length of the last undisturbed refresh."""

@@ -49,7 +49,7 @@ def _is_of_day(year, positions, index):
     assert ((positions == NOWHERE) | ((positions >= first) & (positions < end))).all()
 
 
-@settings(max_examples=4_000)
+@settings(max_examples=2_000)
 @given(years, seeds)
 def test_whatever_the_labels_of_a_day_are_each_is_an_hour_of_that_day_or_nowhere(number, seed):
     year = operating_year(number)
@@ -61,7 +61,7 @@ def test_whatever_the_labels_of_a_day_are_each_is_an_hour_of_that_day_or_nowhere
     assert ((ordinary == NOWHERE) == ((label < 1) | (label > 24))).all()
 
 
-@settings(max_examples=4_000)
+@settings(max_examples=2_000)
 @given(years, seeds)
 def test_with_a_flag_or_a_label_25_the_order_of_the_rows_of_a_day_says_nothing(number, seed):
     year, rng = operating_year(number), np.random.default_rng(seed)
@@ -73,7 +73,7 @@ def test_with_a_flag_or_a_label_25_the_order_of_the_rows_of_a_day_says_nothing(n
     assert (year.spring_hours(label[shuffled]) == year.spring_hours(label)[shuffled]).all()
 
 
-@settings(max_examples=4_000)
+@settings(max_examples=2_000)
 @given(years, st.integers(-10 * 86_400, 380 * 86_400), st.sampled_from([-1, 0, 1]))
 def test_a_stamp_of_any_second_comes_back_as_itself_or_is_not_of_the_year(number, second, flag):
     year = operating_year(number)

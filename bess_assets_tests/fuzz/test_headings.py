@@ -53,7 +53,7 @@ def _says_where(error: InputError, dataset, path) -> None:
     assert error.remedy
 
 
-@settings(max_examples=3_000)
+@settings(max_examples=1_500)
 @given(datasets, seeds)
 def test_headings_in_any_dress_are_read_under_one_meaning_each_or_refused_by_name(tmp_path_factory, name, seed):
     rng, dataset = random.Random(seed), DATASETS[name]
@@ -147,7 +147,7 @@ def _take_everything(rows, dataset, name) -> None:
             assert set(np.unique(rows.values(name))) <= {-1, 0, 1}
 
 
-@settings(max_examples=3_000)
+@settings(max_examples=1_500)
 @given(datasets, seeds)
 def test_a_column_of_any_type_is_read_as_values_or_refused_by_name(tmp_path_factory, name, seed):
     rng, dataset = random.Random(seed), DATASETS[name]

@@ -112,7 +112,7 @@ def _says_where(error: BessError, dataset: str, label: str) -> None:
     assert error.expected
 
 
-@settings(max_examples=5_000)
+@settings(max_examples=2_500)
 @given(seeds)
 def test_rows_of_a_damaged_report_are_all_read_and_each_is_kept_or_counted(seed):
     rng = random.Random(seed)
