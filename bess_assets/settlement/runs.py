@@ -24,6 +24,7 @@ from bess_assets.ercot.products import PRODUCTS, SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one
 from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, report_dataset
 from bess_assets.ercot.step import Findings, Inputs
+from bess_assets.errors import WriteError
 from bess_assets.settlement.grid import Scatter, UnnamedFile
 from bess_assets.settlement.lines import (
     LONGEST_HOLD_SECONDS,
@@ -221,15 +222,19 @@ class RunReader:
     def keep(self) -> None:
         """Read the whole year once, so that its windows need not be decoded again: by this reader, or the next step of this refresh that reads the dataset.
 
-        Raises:
-            WriteError: the disk takes no more.
+        Where the disk does not take them, they are decoded again.
         """
 
-        def read() -> KeptRuns:
+        def read() -> KeptRuns | None:
             times, self.counted = self.counted, Counted()
-            kept = KeptRuns(self._inputs.scratch, self._names, self._numbers, self.counted)
-            self.each_window(kept.put)
-            kept.held, self.counted = self.log.of_series.copy(), times
+            try:
+                kept = KeptRuns(self._inputs.scratch, self._names, self._numbers, self.counted)
+                self.each_window(kept.put)
+                kept.held = self.log.of_series.copy()
+            except WriteError:
+                return None
+            finally:
+                self.counted = times
             return kept
 
         _kept(self._inputs, self._dataset.name, read)

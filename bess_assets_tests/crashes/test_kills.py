@@ -33,7 +33,7 @@ def test_the_two_editions_differ_in_every_table_and_each_is_made_twice_alike(exp
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_hundred_kills_at_random_moments_lose_nothing_and_mix_nothing(expected, home, editions, server):
+def test_kills_at_random_moments_lose_nothing_and_mix_nothing(expected, home, editions, server):
     random_moments = random.Random(20_211_126)
     where, now, target = home(OLD), OLD, NEW
     started = time.monotonic()
