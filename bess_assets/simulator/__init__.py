@@ -28,9 +28,10 @@ Scale = Literal["small", "ercot"]
 """How big a market is: some batteries with every awkward case, or as many rows of everything as ERCOT publishes."""
 
 FIRST_YEAR, LAST_YEAR = 2019, 2026
-FIRST_YEAR_OF_SIZE = 2017
-"""Where so many of everything are asked for: eight years of one market design lie before RTC+B."""
 """Years the simulator knows the market's rules of."""
+
+FIRST_YEAR_OF_SIZE = 2017
+"""The first year that may have a size: eight years of one market design lie before RTC+B, for the measurement of growth."""
 
 REAL_SIZE_YEARS = (2024, 2026)
 """Years whose real size is known: the last whole one before RTC+B, and the first after."""
