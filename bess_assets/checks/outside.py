@@ -99,18 +99,23 @@ def beside_procured(settings: Settings, year: int, file: Path) -> list[Beside]:
         NotRefreshedError: the year has no days yet.
     """
     theirs: defaultdict[tuple[date, str], float] = defaultdict(float)
+    unknown = set[tuple[date, str]]()  # of a day and product an empty cell is unknown, and so is their sum
     for line, row in _csv(file, PROCURED_COLUMNS):
         product = str(row["product"]).strip().lower()
         if product not in PRODUCTS:
             raise _refusal(file, f"names the product {product!r} in line {line}", ", ".join(PRODUCTS))
-        theirs[_day(file, line, row["day"]), product] += _number(file, line, row["procured_mwh"]) or 0.0
+        key, mwh = (_day(file, line, row["day"]), product), _number(file, line, row["procured_mwh"])
+        if mwh is None:
+            unknown.add(key)
+        else:
+            theirs[key] += mwh
     sums = ", ".join(f"sum({p}_award_mwh)" for p in PRODUCTS)
     ours = _rows(settings, year, "dam_awards_daily", f"operating_day, {sums}, sum(known_hours) / sum(expected_hours)")
     return [
         Beside(f"{p} awards", day.isoformat(), "MWh", mwh, theirs[day, p], share)
         for day, *awards, share in ours
         for p, mwh in zip(PRODUCTS, awards, strict=True)
-        if (day, p) in theirs
+        if (day, p) in theirs.keys() - unknown
     ]
 
 
@@ -127,14 +132,17 @@ def beside_esr_months(settings: Settings, year: int) -> list[Beside]:
     ours = esr_usd_per_mw(settings, year)
     what = "day-ahead energy and AS of ESRs"
     return [
-        Beside(what, f"{year}-{month:02d}", "$/MW", ours[month], usd, None)
+        Beside(what, f"{year}-{month:02d}", "$/MW", ours[month][0], usd, ours[month][1])
         for month, usd in sorted(published.items())
         if month in ours
     ]
 
 
-def esr_usd_per_mw(settings: Settings, year: int) -> dict[int, float]:
-    """Day-ahead energy and AS of all ESRs over the sum of each one's highest day-ahead high sustained limit, $/MW, by month; from 2025-12-06."""
+def esr_usd_per_mw(settings: Settings, year: int) -> dict[int, tuple[float, float]]:
+    """Day-ahead energy and AS of all ESRs over the sum of each one's highest day-ahead high sustained limit, $/MW, by month; from 2025-12-06.
+
+    Beside it the share of the hours whose energy is priced, or whose services are known, whichever is less: dollars of others are not in it.
+    """
     services = " + ".join(f"coalesce(as_{p}_da_usd, 0)" for p in PRODUCTS)
     for table in ("bess_registry", "dam_awards_daily", "daily_revenue"):
         require(settings.results, table, year)
@@ -143,7 +151,8 @@ def esr_usd_per_mw(settings: Settings, year: int) -> dict[int, float]:
             f"SELECT esr_resource FROM bess_registry WHERE year = {year} AND esr_resource IS NOT NULL ORDER BY battery"
         ).column("esr_resource")
         money = results.query(
-            f"SELECT month(operating_day) AS month, sum(coalesce(dam_awards_daily.da_energy_usd, 0) + {services} + coalesce(as_da_unmatched_usd, 0)) AS usd "
+            f"SELECT month(operating_day) AS month, sum(coalesce(dam_awards_daily.da_energy_usd, 0) + {services} + coalesce(as_da_unmatched_usd, 0)) AS usd, "
+            "least(sum(priced_hours), sum(as_hours)) / sum(dam_awards_daily.expected_hours) AS known_share "
             "FROM dam_awards_daily JOIN daily_revenue USING (year, battery, operating_day) JOIN bess_registry USING (year, battery) "
             f"WHERE year = {year} AND operating_day >= DATE '{DAM_ESR_FIRST_DAY}' AND esr_resource IS NOT NULL GROUP BY ALL ORDER BY ALL"
         )
@@ -153,12 +162,12 @@ def esr_usd_per_mw(settings: Settings, year: int) -> dict[int, float]:
     limits = hourly_maxima(inputs, "dam_esr_resources", names, ["hsl_mw"])[0]["hsl_mw"]
     days = inputs.year.first_day + inputs.year.hour_day
     found = {}
-    for month, dollars in zip(money.column("month"), money.column("usd"), strict=True):
+    for month, dollars, share in zip(*(money.column(name) for name in ("month", "usd", "known_share")), strict=True):
         first_day, next_day = (day_number(date(year + n // 12, n % 12 + 1, 1)) for n in (month - 1, month))
         hours = np.flatnonzero((days >= first_day) & (days < next_day))
         mw = float(np.nan_to_num(np.fmax.reduce(limits[:, hours], axis=1)).sum())
         if mw > 0:
-            found[month] = dollars / mw
+            found[month] = dollars / mw, share
     return found
 
 
@@ -183,9 +192,11 @@ def by_month(rows: Sequence[Beside]) -> list[Beside]:
 def _fleet_csv(file: Path) -> dict[date, dict[str, float]]:
     found: dict[date, dict[str, float]] = {}
     for line, row in _csv(file, FLEET_COLUMNS):
-        own = {name: _number(file, line, row[name]) for name in FLEET_COLUMNS[1:]}
+        day, own = _day(file, line, row["day"]), {name: _number(file, line, row[name]) for name in FLEET_COLUMNS[1:]}
+        if day in found:
+            raise _refusal(file, f"has {day} again in line {line}", "a row a day")
         # some write charging as below zero
-        found[_day(file, line, row["day"])] = {name: abs(mwh) for name, mwh in own.items() if mwh is not None}
+        found[day] = {name: abs(mwh) for name, mwh in own.items() if mwh is not None}
     return found
 
 
@@ -229,11 +240,15 @@ def _day(file: Path, line: int, text: str | None) -> date:
 
 
 def _number(file: Path, line: int, text: str | None) -> float | None:
-    """A number, None for an empty cell."""
+    """A finite number, None for an empty cell."""
+    refusal = _refusal(file, f"has {text!r} for a number in line {line}", "MWh, or an empty cell")
     try:
-        return float(text) if text and text.strip() else None
+        number = float(text) if text and text.strip() else None
     except ValueError as error:
-        raise _refusal(file, f"has {text!r} for a number in line {line}", "MWh, or an empty cell") from error
+        raise refusal from error
+    if number is not None and not np.isfinite(number):
+        raise refusal
+    return number
 
 
 def _refusal(file: Path, problem: str, expected: str) -> InputError:

@@ -21,6 +21,7 @@ from bess_assets.settings import Settings
 from bess_assets_tests.real import settle as settle_real
 from bess_assets_tests.settlement.small import (
     AFTER,
+    Market,
     clearing,
     dam_esr,
     esr_telemetry,
@@ -29,14 +30,14 @@ from bess_assets_tests.settlement.small import (
     rt_clearing,
     settle,
     together,
+    without,
 )
 
 SECOND = AFTER + timedelta(days=1)
 SERVICES = {"REGUP": 5.0, "REGDN": 3.0, "RRS": 7.0, "ECRS": 6.0, "NSPIN": 2.0}
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def two_days() -> Market:
     """Two days of two batteries of 10 MW, limited to 8 on the second day: each buys 4 MW at 30 $, holds 5 MW of regulation up at 5 $, and discharges 2 MW."""
     one = {
         "dam_esr_resources": [
@@ -45,20 +46,27 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         ],
         "sced_esr_resources": [row for day in (AFTER, SECOND) for row in esr_telemetry(day, 2.0, regup_award_mw=5.0)],
     }
-    market = together(
+    return together(
         one,
         renamed(one, "ELM_ESR1"),
         *(prices(day, 30.0, 40.0) for day in (AFTER, SECOND)),
         *(of(day, **SERVICES) for day in (AFTER, SECOND) for of in (clearing, rt_clearing)),
     )
-    return (
-        settle(tmp_path_factory.mktemp("two"), 2025, market, until="leaderboard").settle(["dam_awards_daily"]).settings
-    )
+
+
+def settled(folder: Path, market: Market) -> Settings:
+    return settle(folder, 2025, market, until="leaderboard").settle(["dam_awards_daily"]).settings
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Those two days."""
+    return settled(tmp_path_factory.mktemp("two"), two_days())
 
 
 def test_the_esrs_of_a_month_are_their_day_ahead_money_over_each_ones_highest_limit(settings: Settings) -> None:
     # two batteries, two days: 24 h x (-4 x 30 + 5 x 5) $ each; 10 MW is the highest limit of each
-    assert esr_usd_per_mw(settings, 2025) == {12: pytest.approx(2 * 2 * 24 * (-120 + 25) / 20)}
+    assert esr_usd_per_mw(settings, 2025) == {12: (pytest.approx(2 * 2 * 24 * (-120 + 25) / 20), 1.0)}
     (row,) = outside.beside_esr_months(settings, 2025)
     assert (row.period, row.others, row.ours) == ("2025-12", 479.0229, pytest.approx(-456.0))
     assert outside.beside_esr_months(settings, 2024) == []
@@ -71,12 +79,14 @@ def test_eleven_real_rows_give_their_money_over_their_limits(real_pack: Callable
     target = tmp_path / "rollups" / "DAM_ESR_Resources" / "2026.parquet"
     target.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), target)
-    settled = settle_real(tmp_path / "home", 2025, tmp_path / "rollups")
+    real = settle_real(tmp_path / "home", 2025, tmp_path / "rollups")
     limits = rows.assign(hsl=pd.to_numeric(rows["HSL"])).groupby("Resource Name")["hsl"].max()
     # the value of each row by the pack; prices are those that the rows state
     values = [0.0, 210.585, 301.44, -1772.55, -2485.99, -1492.27, -2969.39, 2362.30, 4922.12, 732.88, 2213.06]
-    found = esr_usd_per_mw(settled.settings, 2025)
-    assert found == {12: pytest.approx(sum(values) / limits.sum(), abs=0.001)}
+    found = esr_usd_per_mw(real.settings, 2025)
+    assert {month: usd for month, (usd, _) in found.items()} == {
+        12: pytest.approx(sum(values) / limits.sum(), abs=0.001)
+    }
 
 
 def test_days_of_the_fleet_stand_beside_those_of_a_file(settings: Settings, tmp_path: Path) -> None:
@@ -119,10 +129,25 @@ def test_awards_stand_beside_what_was_procured(settings: Settings, tmp_path: Pat
     assert (nspin.ours, nspin.known_share) == (0.0, 1.0)
 
 
+def test_a_day_and_product_with_an_empty_cell_is_unknown_and_not_less(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "procured.csv"
+    file.write_text(f"day,product,procured_mwh\n{AFTER},regup,240\n{AFTER},regup,\n{AFTER},rrs,\n{AFTER},nspin,10\n")
+    assert [row.what for row in beside_procured(settings, 2025, file)] == ["nspin awards"]
+
+
+def test_dollars_of_a_month_say_of_what_share_of_its_hours_they_are(tmp_path: Path) -> None:
+    lacking = without(two_days(), "da_prices", lambda row: row["operating_day"] == AFTER and row["hour_ending"] <= 12)
+    (row,) = outside.beside_esr_months(settled(tmp_path, lacking), 2025)
+    assert row.ours == pytest.approx(2 * (36 * -120 + 48 * 25) / 20)
+    assert row.known_share == pytest.approx(36 / 48)
+
+
 @pytest.mark.parametrize(("text", "problem"), [
     ("day,charge_mwh\n", "has no column discharge_mwh"),
     ("day,charge_mwh,discharge_mwh\n1.12.2025,1,1\n", "'1.12.2025' for a day in line 2"),
     ("day,charge_mwh,discharge_mwh\n2025-12-06,many,1\n", "'many' for a number in line 2"),
+    ("day,charge_mwh,discharge_mwh\n2025-12-06,nan,1\n", "'nan' for a number in line 2"),
+    ("day,charge_mwh,discharge_mwh\n2025-12-06,1,1\n2025-12-06,2,2\n", "has 2025-12-06 again in line 3"),
 ])  # fmt: skip
 def test_a_file_that_cannot_be_read_is_refused_with_its_line(settings, tmp_path, text, problem) -> None:
     (tmp_path / "fleet.csv").write_text(text)
