@@ -10,7 +10,8 @@ _GAPS = (
     f"WITH boards AS (SELECT 0 AS month, {_BOARD} FROM {{leaderboard}} UNION ALL SELECT month, {_BOARD} FROM {{leaderboard_monthly}}), "
     "terms AS (SELECT *, CASE period WHEN 'month' THEN month(first_day) ELSE 0 END AS month FROM {attribution}) "
     "SELECT battery, month, terms.battery IS NULL AS lacking, "
-    f"abs(boards.total_usd * (1 - median / nullif(own, 0)) - ({' + '.join(f'{term}_usd' for term in ATTRIBUTED)})) AS gap, "
+    # of a battery that earned nothing its dollars tell no kW: there the median is that of the row
+    f"abs(coalesce(boards.total_usd * (1 - median / nullif(own, 0)), -median_usd) - ({' + '.join(f'{term}_usd' for term in ATTRIBUTED)})) AS gap, "
     "abs(terms.total_usd - boards.total_usd) AS other_total "
     "FROM boards LEFT JOIN terms USING (battery, month) WHERE own IS NOT NULL AND median IS NOT NULL ORDER BY ALL"
 )
@@ -21,7 +22,7 @@ def _judge(judged: Judged) -> Verdict:
     wrong = [
         f"{battery}, {f'month {month}' if month else 'the year'}: {'no row' if lacking else f'{gap:,.2f} $ off'}"
         for battery, month, lacking, gap, other_total in rows
-        if lacking or max(gap or 0.0, other_total) > _CENT
+        if lacking or max(gap, other_total) > _CENT
     ]
     largest = max((gap for *_, gap, _ in rows if gap is not None), default=0.0)
     of = f"{len(rows)} batteries and periods with a class median"

@@ -1,17 +1,22 @@
 """Revenue attribution: planted differences fall under their own terms, and terms add up, by hand, at random, and in simulated years."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.checks.attribution import SUMMED
+from bess_assets.checks.check import Judged
 from bess_assets.ercot.calendar import operating_year
+from bess_assets.ercot.step import StepResult
 from bess_assets.settings import load_settings
 from bess_assets.settlement.attribution import FACTORS, HOURS, TERMS, Hours, exchanged, spreads_by_duration, widening
 from bess_assets.tables import TABLES
@@ -161,6 +166,33 @@ def test_the_check_holds_the_terms_against_the_board(planted: Settled) -> None:
     (check,) = (c for c in planted.entries["attribution"]["checks"] if c["name"] == SUMMED.name)
     assert check["passed"]
     assert check["numbers"]["periods"] == 2 * len({*ALIKE, *PLANTED})
+
+
+@pytest.mark.parametrize(("off_usd", "passes"), [(0.0, True), (5.0, False)])
+@pytest.mark.parametrize("earned", [True, False], ids=["earned", "earned nothing"])
+def test_terms_that_do_not_add_up_are_named_of_a_battery_that_earned_nothing_too(
+    planted: Settled, tmp_path: Path, off_usd: float, passes: bool, earned: bool
+) -> None:
+    shutil.copytree(planted.settings.home, tmp_path / "home")
+    settings = replace(planted.settings, home=tmp_path / "home", results=tmp_path / "home" / "results")
+
+    def change(table: str, values: Callable[[Row], Row]) -> None:
+        path = settings.results / table / "2026.parquet"
+        rows = pq.read_table(path)
+        changed = [row | values(row) if row["battery"] == "MOVED_1" else row for row in rows.to_pylist()]
+        pq.write_table(pa.Table.from_pylist(changed, schema=rows.schema), path)
+
+    if not earned:
+        for board in ("leaderboard", "leaderboard_monthly"):
+            change(board, lambda _: {"total_usd": 0.0, "usd_per_kw_month": 0.0})
+        change("attribution", lambda row: {"total_usd": 0.0, "timing_usd": row["timing_usd"] - row["total_usd"]})
+    change("attribution", lambda row: {"timing_usd": row["timing_usd"] + off_usd})
+    verdict = SUMMED.verdict(Judged(settings, 2026, TABLES["attribution"], 0, StepResult(iter(()))))
+    assert verdict.passed == passes
+    assert ("MOVED_1, the year: 5.00 $ off" in verdict.detail) != passes
+    change("attribution", lambda _: {"battery": "ANOTHER"})
+    verdict = SUMMED.verdict(Judged(settings, 2026, TABLES["attribution"], 0, StepResult(iter(()))))
+    assert "MOVED_1, the year: no row" in verdict.detail
 
 
 # --- by hand --------------------------------------------------------------------------------------------------------------------------------
