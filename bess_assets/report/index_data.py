@@ -62,21 +62,28 @@ def _rows(db: duckdb.DuckDBPyConnection, file: Any) -> list[list[Any]]:
     return [[round(value, 4) if isinstance(value, float) else value for value in row] for row in rows]
 
 
-def _days(db: duckdb.DuckDBPyConnection, settings: Settings, year: int) -> dict[int, list[list[float]]]:
-    """Dollars per kW of the fleet by month: energy, then services, of each of 96 quarter-hours of the day, summed over the days but those of clock changes."""
+def _days(db: duckdb.DuckDBPyConnection, settings: Settings, year: int) -> dict[int, list[list[float | None]]]:
+    """Dollars per kW of the fleet by month: energy, then services, of each of 96 quarter-hours of the day, summed over the days but those of clock changes.
+
+    None where nothing is known.
+    """
     if year not in yearly_files(settings.results, "index_intervals"):
         return {}
-    services = " + ".join(f"coalesce(as_{p}_usd_per_kw, 0)" for p in PRODUCTS)
+    energy, services = (
+        f"CASE WHEN coalesce({', '.join(names)}) IS NOT NULL THEN {' + '.join(f'coalesce({name}, 0)' for name in names)} END"
+        for names in (("da_energy_usd_per_kw", "rt_energy_usd_per_kw"), [f"as_{p}_usd_per_kw" for p in PRODUCTS])
+    )
     rows = db.execute(
         "SELECT month(operating_day) AS month, place, sum(energy), sum(services) FROM ("
         "SELECT operating_day, row_number() OVER (PARTITION BY operating_day ORDER BY interval_start) AS place, "
         "count(*) OVER (PARTITION BY operating_day) AS length, "
-        f"coalesce(da_energy_usd_per_kw, 0) + coalesce(rt_energy_usd_per_kw, 0) AS energy, {services} AS services "
+        f"{energy} AS energy, {services} AS services "
         f"FROM {read([require(settings.results, 'index_intervals', year)[year]])} WHERE class = 'fleet' AND usd_per_kw IS NOT NULL"
         f") WHERE length = {_QUARTER_HOURS} GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    found: dict[int, list[list[float]]] = {}
-    for month, place, energy, of_services in rows:
-        own = found.setdefault(month, [[0.0] * _QUARTER_HOURS, [0.0] * _QUARTER_HOURS])
-        own[0][place - 1], own[1][place - 1] = round(energy, 6), round(of_services, 6)
+    found: dict[int, list[list[float | None]]] = {}
+    for month, place, *usd in rows:
+        own = found.setdefault(month, [[None] * _QUARTER_HOURS for _ in usd])
+        for stream, value in zip(own, usd, strict=True):
+            stream[place - 1] = None if value is None else round(value, 6)
     return found

@@ -97,6 +97,7 @@ def write_index(settings: Settings) -> None:
     quarter_hours = [
         {"class": "fleet", "interval_start": first + timedelta(minutes=15 * n), "operating_day": date(2024, 5, 1 + n // 96)}
         | (rates if n in known else {})
+        | ({"as_rrs_usd_per_kw": None} if n == 10 else {})
         for n in range(192)
     ]  # fmt: skip
     write_rows(settings, 2024, "index_intervals", quarter_hours)
@@ -198,6 +199,7 @@ def test_the_indices_have_both_bases_what_others_published_and_the_day_by_quarte
     assert len(slots) == 96
     # a day that is not wholly known is left out
     assert slots[50] == {"Central time": "12:30", "Energy $/kW": "0.0040", "Ancillary $/kW": "0.0060"}
+    assert slots[10] == {"Central time": "02:30", "Energy $/kW": "0.0040", "Ancillary $/kW": UNKNOWN}
 
 
 def test_a_battery_has_the_estimate_of_days_not_disclosed_with_interval_and_error(browser: Any, folder: Path) -> None:
