@@ -51,7 +51,7 @@ class Table:
         key: columns that are unique together, and the sort order; the first one splits the file into row groups of a ledger.
         columns: in file order.
         datasets: rollup datasets read for it.
-        upstream: result tables read for it.
+        upstream: result tables read for it; for files one of `ASKED_FOR` only where it was made.
         ledger: True for a dense table written one row group per value of the first key column.
         money: the column whose sum is shown as the table's dollars.
         coverage: (known, expected) columns whose ratio is shown as the table's coverage: counts are summed, flags and known numbers are
@@ -827,7 +827,8 @@ TABLES = {table.name: table for table in list(globals().values()) if isinstance(
 LEADERBOARD_REPORT = Table(
     name="leaderboard_report", group="leaderboard",
     meaning="The year for people: one page that opens by double click, a workbook, and the boards as CSV and Parquet.",
-    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history", "attribution"), earlier=("leaderboard", "leaderboard_monthly"), code_version="7",
+    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history", "index", "outages", "use_monthly", "attribution", "estimate_monthly", "perfect_monthly"),
+    earlier=("leaderboard", "leaderboard_monthly"), code_version="8",
     files=(
         "leaderboard_{year}.html", "leaderboard_{year}.xlsx", "leaderboard_{year}.csv", "leaderboard_monthly_{year}.csv",
         "leaderboard_{year}.parquet", "leaderboard_monthly_{year}.parquet",

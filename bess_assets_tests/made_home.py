@@ -1,18 +1,19 @@
 """A home with a few hand-written boards, whose every row is there for being awkward: for tests of answers and of what is printed."""
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from bess_assets.ercot.step import StepResult
+from bess_assets.report.content import WHY
 from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.files import write_table
 from bess_assets.store.fingerprint import Fingerprint
 from bess_assets.store.journal import Journal, TableEntry, table_entry
 from bess_assets.store.paths import result_path
-from bess_assets.tables import TABLES, Column
+from bess_assets.tables import ASKED_FOR, TABLES, Column, Table
 
 ALPHA = {
     "battery": "ALPHA_1", "gen_resource": "ALPHA_UNIT1", "load_resource": "ALPHA_LD1", "settlement_point": "ALPHA_RN", "qse": "QALPHA",
@@ -58,8 +59,25 @@ def write_home(home: Path) -> Settings:
         days = [_day(row, date(year, 1, day)) for row in by_name for day in range(1, 15)]
         write_rows(settings, year, "daily_revenue", days)
         write_rows(settings, year, "bess_registry", [_registered(year, row) for row in by_name])
-        write_rows(settings, year, "attribution", [])
+        write_why(settings, year, [], (table for table in WHY.values() if table.name not in ASKED_FOR))
     return settings
+
+
+def write_why(settings: Settings, year: int, names: Sequence[str], tables: Iterable[Table] = WHY.values()) -> None:
+    """Write a row for each of these names to tables of why: it stands in every column of text, and no two numbers are the same."""
+    first = datetime(year, 1, 1, 6, tzinfo=UTC)
+    values = {"day": first.date(), "time": first, "flag": True}
+    for table in tables:
+        rows = [
+            {
+                c.name: name
+                if c.kind in {"text", "label"}
+                else values.get(c.kind, n + at * (1 if c.kind == "count" else 0.37))
+                for at, c in enumerate(table.columns)
+            }
+            for n, name in enumerate(names)
+        ]
+        write_rows(settings, year, table.name, rows)
 
 
 def _day(row: Mapping[str, Any], day: date) -> dict[str, Any]:

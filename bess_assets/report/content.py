@@ -19,7 +19,19 @@ from bess_assets.store.files import ResultTable
 from bess_assets.store.journal import read_run
 from bess_assets.store.listing import made_up_years, yearly_files
 from bess_assets.store.paths import result_path
-from bess_assets.tables import ATTRIBUTION, LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, TABLES
+from bess_assets.tables import (
+    ASKED_FOR,
+    ATTRIBUTION,
+    ESTIMATE_MONTHLY,
+    INDEX,
+    LEADERBOARD,
+    LEADERBOARD_MONTHLY,
+    LEADERBOARD_REPORT,
+    OUTAGES,
+    PERFECT_MONTHLY,
+    TABLES,
+    USE_MONTHLY,
+)
 from bess_assets.text import listed
 
 _SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}
@@ -35,6 +47,12 @@ DAY_COLUMNS = (
     "charge_mwh", "energy_quarter_hours", "expected_quarter_hours",
 )  # fmt: skip
 """Columns of daily_revenue that are shown."""
+
+WHY = {
+    "Attribution": ATTRIBUTION, "Use by month": USE_MONTHLY, "Outages": OUTAGES, "Perfect by month": PERFECT_MONTHLY,
+    "Estimate by month": ESTIMATE_MONTHLY, "Index": INDEX,
+}  # fmt: skip
+"""Tables of why that are shown whole, the index without its days, by the name that each has for people."""
 
 Row = Mapping[str, Any]
 
@@ -53,7 +71,7 @@ class Content:
         board: rows of the leaderboard, in its order, with `rank_change`.
         monthly: those of its months, month by month, with `rank_change` and `rank_change_month`.
         periods: the whole year, whose month is None, then the months that have a board: month, rows, and figures of the fleet (`metrics.fleet`).
-        attribution: rows of attribution, in order of battery, then its months and its year.
+        why: the tables of `WHY` by their names there; without the perfect trades where they were not made.
         days: rows of daily_revenue, columns `DAY_COLUMNS`, in order of battery and day.
         start_years: for each battery the first year in which it was active, and whether it may have begun before.
         price_shares: of which sources the prices of the year are, in words; empty where all are of price reports.
@@ -68,7 +86,7 @@ class Content:
     board: Sequence[Row]
     monthly: Sequence[Row]
     periods: Sequence[tuple[int | None, Sequence[Row], Row]]
-    attribution: Sequence[Row]
+    why: Mapping[str, pa.Table]
     days: Mapping[str, Sequence[Any]]
     start_years: Mapping[str, tuple[int, bool]]
     price_shares: str
@@ -111,6 +129,12 @@ def read_content(settings: Settings, year: int, *, with_days: bool = True) -> Co
     years = [y for y in yearly_files(settings.results, "leaderboard") if y < year]
     starts = {y: read("leaderboard", ["battery", "first_active_date"], y).to_pylist() for y in years}
     counts = read("daily_revenue", [name for own in PRICE_COUNTS.values() for name in own.values()])
+    why = {
+        name: read(table.name, table.column_names)
+        for name, table in WHY.items()
+        if table.name not in ASKED_FOR or year in yearly_files(settings.results, table.name)
+    }
+    why["Index"] = why["Index"].filter(pc.field("period") != "day")
     return Content(
         year=year,
         title=f"ERCOT battery leaderboard {year}",
@@ -125,7 +149,7 @@ def read_content(settings: Settings, year: int, *, with_days: bool = True) -> Co
         board=board,
         monthly=[row for rows in months for row in rows],
         periods=[(month, rows, metrics.fleet(rows, metrics.Period.of(year, month))) for month, rows in periods],
-        attribution=read("attribution", ATTRIBUTION.column_names).to_pylist(),
+        why=why,
         days=read("daily_revenue", DAY_COLUMNS).to_pydict() if with_days else {name: [] for name in DAY_COLUMNS},
         start_years=_start_years({**starts, year: board}),
         price_shares=metrics.price_shares({name: pc.sum(counts[name]).as_py() for name in counts.column_names}),

@@ -22,7 +22,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.listing import nothing_yet, require, size_of, yearly_files
 from bess_assets.store.paths import result_path
 from bess_assets.store.whole import read_sealed, remove_unchanged, whole, write_json
-from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
+from bess_assets.tables import ASKED_FOR, LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
 
 PAGES = {
     "index": "ERCOT battery leaderboard: all years",
@@ -69,7 +69,7 @@ class Site:
         self.years = list(yearly_files(settings.results, "leaderboard"))
         if not self.years:
             raise nothing_yet(settings.results)
-        for table in LEADERBOARD_REPORT.upstream:
+        for table in (name for name in LEADERBOARD_REPORT.upstream if name not in ASKED_FOR):
             require(settings.results, table, None)
         self._makers: dict[str, Callable[[], str | bytes]] = {
             **{f"{name}.html": partial(self._page, name) for name in self._pages},

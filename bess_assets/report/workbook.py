@@ -4,16 +4,16 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Row
+from bess_assets.report.content import DAY_COLUMNS, STREAMS, WHY, Content, Row
 from bess_assets.report.workbook_front import printed, write_front
 from bess_assets.settlement.metrics import FLEET_TOTALS
 from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN
-from bess_assets.tables import ATTRIBUTION, DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column
+from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column
 from bess_assets.text import plain
 
 COLUMNS_A_PAGE = 12
@@ -81,9 +81,10 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "ratio": {"num_format": "0.000"},
     "share": {"num_format": "0.0%"},
     "day": {"num_format": "yyyy-mm-dd"},
+    "time": {"num_format": "yyyy-mm-dd hh:mm"},
 }
 # Patterns of the names of numbers by their format.
-_NAMED = {"share": "_(share|coverage|capture|efficiency)$", "money": "_usd$|^usd_per_", "mw": "_mwh?$"}
+_NAMED = {"share": "_(share|coverage|capture|efficiency|held)$|error$", "money": "_usd$|usd_per_", "mw": "_mwh?$"}
 _WIDTHS = {"text": 18, "label": 16, "day": 12, "number": 14, "count": 10, "time": 20, "flag": 8}
 _WIDTHS_BY_NAME = {"notes": 60, "excluded_reason": 44, "battery": 22}
 
@@ -127,7 +128,7 @@ def _lay_out(book: Any, content: Content, with_days: bool) -> dict[str, Sequence
         printed(sheet, content, wide=-(-len(columns) // COLUMNS_A_PAGE))
         rows_of_sheets[f"xl/worksheets/sheet{len(book.worksheets())}.xml"] = rows
     sheet = book.add_worksheet("Dictionary")
-    _dictionary(sheet, formats)
+    _dictionary(sheet, formats, content)
     printed(sheet, content)
     sheet = book.add_worksheet("Method and coverage")
     printed(sheet, content)
@@ -140,13 +141,13 @@ def _lay_out(book: Any, content: Content, with_days: bool) -> dict[str, Sequence
     return rows_of_sheets
 
 
-def _dictionary(sheet: Any, formats: Mapping[str, Any]) -> None:
+def _dictionary(sheet: Any, formats: Mapping[str, Any], content: Content) -> None:
     """What each column of the sheets of tables means."""
     of_days = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
     sheets = (
         ("Leaderboard", _YEAR),
         ("Months", (_MONTHS[0], _MONTHS[-1])),
-        ("Attribution", ATTRIBUTION.columns),
+        *((name, WHY[name].columns) for name in content.why),
         ("Daily", of_days),
     )
     for at, (heading, width) in enumerate((("sheet", 14), ("column", 30), ("kind", 10), ("meaning", 110))):
@@ -164,7 +165,8 @@ def _tables(content: Content, with_days: bool) -> Iterator[tuple[str, int, Seque
     """Name of each sheet of a table, how many of its columns stay in view, its columns and rows."""
     yield "Leaderboard", 2, _YEAR, _values(content.board, _YEAR)
     yield "Months", 3, _MONTHS, _values(content.monthly, _MONTHS)
-    yield "Attribution", 1, ATTRIBUTION.columns, _values(content.attribution, ATTRIBUTION.columns)
+    for name, table in content.why.items():
+        yield name, 2, WHY[name].columns, list(zip(*table.to_pydict().values(), strict=True))
     if not with_days:
         return
     columns = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
@@ -193,7 +195,7 @@ def _table(sheet: Any, formats: Mapping[str, Any], frozen: int, columns: Sequenc
 def _format_of(column: Column) -> str:
     """Name of the format of a column; none for texts."""
     named = next((form for form, pattern in _NAMED.items() if re.search(pattern, column.name)), "ratio")
-    return {"text": "", "label": "", "day": "day", "count": "count"}.get(column.kind, named)
+    return {"text": "", "label": "", "flag": "", "day": "day", "time": "time", "count": "count"}.get(column.kind, named)
 
 
 def _method(content: Content) -> Iterator[Cells]:
@@ -251,11 +253,19 @@ def _sheet(xml: str, rows: Sequence[Sequence[Any]]) -> Iterator[bytes]:
         for (letters, start), value in zip(starts, row, strict=True):
             if isinstance(value, str):
                 parts.append(f"{letters}{number}{start}{xml_text(value)}</t></is></c>")
+            elif isinstance(value, bool):
+                parts.append(f'{letters}{number}" t="b"><v>{value:d}</v></c>')
             elif value is not None:
-                shown = (value - date(1899, 12, 30)).days if isinstance(value, date) else value  # days since day 0
-                parts.append(f"{letters}{number}{start}{shown!r}</v></c>")
+                parts.append(f"{letters}{number}{start}{_number(value)!r}</v></c>")
         yield "".join((*parts, "</row>")).encode()
     yield rest.encode()
+
+
+def _number(value: float | date) -> float:
+    """A number as it is; of a day or a time in UTC the days since day 0."""
+    if isinstance(value, datetime):
+        return (value.replace(tzinfo=None) - datetime(1899, 12, 30)) / timedelta(days=1)  # noqa: DTZ001  in UTC
+    return (value - date(1899, 12, 30)).days if isinstance(value, date) else value
 
 
 def _xml_text(text: str) -> str:

@@ -18,7 +18,7 @@ from bess_assets.store.fingerprint import Fingerprint, whole_digest
 from bess_assets.store.listing import year_name, yearly_files
 from bess_assets.store.paths import EXPECTED_ROWS_FILE, result_path, rollup_folder, run_record_path
 from bess_assets.store.whole import read_sealed, sealed, write_text
-from bess_assets.tables import EVERY_TABLE, Table
+from bess_assets.tables import ASKED_FOR, EVERY_TABLE, Table
 
 UPSTREAM = "table:"
 """Begins the name of an input that is a result table: `table:<name>`, of another year `table:<name>/<year>`."""
@@ -222,7 +222,9 @@ def table_inputs(settings: Settings, year: int | None, table: Table, record: Run
     inputs: dict[str, Path | str | None] = {**input_files(settings, year, table)}
     if year is not None:
         inputs |= {f"{LATER}{dataset}": "there" for dataset in table.datasets if folder.goes_beyond(dataset, year)}
-        inputs |= {f"{UPSTREAM}{name}": result_digest(results, name, year, record) for name in table.upstream}
+        for name in table.upstream:
+            if (digest := result_digest(results, name, year, record)) or name not in ASKED_FOR:
+                inputs[f"{UPSTREAM}{name}"] = digest
         record_before = read_run(results, year - 1) if table.before else record
         for name in table.before:
             if digest := result_digest(results, name, year - 1, record_before):

@@ -171,8 +171,9 @@ def plan_year(settings: Settings, year: int | None, news: ReportNews | None = No
     news = news or new_reports(settings)
     own_news = {name: news.files[name, year] for name in DATASETS if (name, year) in news.files}
     damaged = {dataset for dataset, of_year in news.damaged if of_year == year}
-    asked_for = (table for name, table in ASKED_FOR.items() if settings.perfect or name in record["tables"])
-    plans = _plan(settings, year, record, [*YEARLY.values(), *asked_for], own_news, damaged)
+    asked_for = {name for name in ASKED_FOR if settings.perfect or name in record["tables"]}
+    tables = (table for name, table in EVERY_TABLE.items() if name in YEARLY or name in asked_for)
+    plans = _plan(settings, year, record, tables, own_news, damaged)
     return YearPlan(year, rollups, plans, record, own_news)
 
 

@@ -18,7 +18,7 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.refresh import open_instance, refresh_years
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.status import OTHER_CODE, State, plan_year
-from bess_assets.tables import TABLES, YEARLY
+from bess_assets.tables import EVERY_TABLE, TABLES, YEARLY
 from bess_assets_tests.ercot.report_samples import DA_SPP, DAM_GEN, award, price, put, text
 from bess_assets_tests.ercot_server import zipped
 from bess_assets_tests.scenario import hourly, write_rollup
@@ -88,15 +88,18 @@ def stale(settings: Settings, assets=None) -> set[tuple[int, str]]:
 def changed(settings: Settings) -> set[tuple[int, str]]:
     """Years and tables that `bess status` calls anything but present.
 
-    The page looks at the boards of earlier years too, and the estimate at the days of the year before, which Dagster is not told: a run on one year would
-    have to wait for that of another.
+    The page looks at the boards of earlier years too, and the estimate, which the page shows, at the days of the year before: Dagster is not told, for a run on
+    one year would have to wait for that of another.
     """
-    return {
-        (year, name)
-        for year in (REPORTED, BEFORE, YEAR)
-        for name, table in plan_year(settings, year).tables.items()
-        if table.state != "present" and not all(why.startswith(OF_EARLIER_YEARS) for why in table.why)
-    }
+    found = set()
+    for year in (REPORTED, BEFORE, YEAR):
+        of_earlier = OF_EARLIER_YEARS
+        for name, table in plan_year(settings, year).tables.items():
+            if table.state != "present" and all(why.startswith(of_earlier) for why in table.why):
+                of_earlier += (f"{name} has changed",)
+            elif table.state != "present":
+                found.add((year, name))
+    return found
 
 
 def test_after_a_refresh_nothing_is_stale_and_a_year_never_made_is_missing_in_both(home):
@@ -179,7 +182,7 @@ def test_new_reports_make_stale_only_what_is_made_of_them(home):
 def test_another_version_of_a_tables_code_makes_stale_that_table_alone(home, monkeypatch):
     before = changed(home)
     upgraded = replace(TABLES["as_revenue"], code_version="another")
-    for declared in (TABLES, YEARLY):
+    for declared in (TABLES, EVERY_TABLE, YEARLY):
         monkeypatch.setitem(declared, "as_revenue", upgraded)
     plan = plan_year(home, YEAR)
     assert plan.tables["as_revenue"].why == (OTHER_CODE,)

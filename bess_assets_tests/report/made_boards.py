@@ -17,7 +17,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import Fingerprint
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES, arrow_schema
-from bess_assets_tests.made_home import write_columns
+from bess_assets_tests.made_home import write_columns, write_why
 
 SCRIPT = "<script>document.title='run'</script>"
 IMAGE = "<img src=x onerror=\"document.title='run'\">"
@@ -41,6 +41,7 @@ def write_boards(home: Path, year: int, batteries: int, seed: int = 1) -> Settin
     write_columns(settings, year, "leaderboard", _columns(board), AWKWARD_FILES)
     write_columns(settings, year, "leaderboard_monthly", _columns(months))
     write_columns(settings, year, "daily_revenue", _days(random, names, year))
+    write_why(settings, year, names)
     write_columns(settings, year, "attribution", _columns([*_differences(random, names[: len(AWKWARD) + 1], year)]))
     run_table(settings, year, "leaderboard_history")
     return settings
@@ -75,8 +76,9 @@ def write_quarter_hours(settings: Settings, year: int, seed: int = 1) -> None:
 def write_no_board(home: Path, year: int) -> Settings:
     """Write the same tables without a single battery."""
     settings = load_settings(home, {})
-    for name in ("leaderboard", "leaderboard_monthly", "daily_revenue", "attribution"):
+    for name in ("leaderboard", "leaderboard_monthly", "daily_revenue"):
         write_columns(settings, year, name, {"battery": []})
+    write_why(settings, year, [])
     run_table(settings, year, "leaderboard_history")
     return settings
 

@@ -4,7 +4,7 @@ import csv
 import math
 import subprocess
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ import pytest
 from bess_assets.errors import NotRefreshedError
 from bess_assets.report import files as files_module
 from bess_assets.report import workbook as workbook_module
-from bess_assets.report.content import DAY_COLUMNS, STREAMS, read_content
+from bess_assets.report.content import DAY_COLUMNS, STREAMS, WHY, read_content
 from bess_assets.report.files import write_report
 from bess_assets.report.workbook import write_workbook
 from bess_assets.results import Results
 from bess_assets.settings import Settings
 from bess_assets.store.paths import files_of, remove_stale_files, result_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, TABLES
+from bess_assets_tests.made_home import write_rows
 from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, write_boards
 
@@ -29,7 +30,7 @@ FRONT = ("Summary", "Board", "Fleet by month", "Classes")
 SHEETS = {
     "Leaderboard": "leaderboard",
     "Months": "leaderboard_monthly",
-    "Attribution": "attribution",
+    **{sheet: table.name for sheet, table in WHY.items()},
     "Daily": "daily_revenue",
 }
 
@@ -46,7 +47,7 @@ def stored(home: Settings, table: str) -> list[dict[str, Any]]:
 
 def shown_rows(home: Settings, sheet: str) -> list[dict[str, Any]]:
     """Rows of a sheet by the tables; boards with their changes of rank."""
-    if sheet in {"Attribution", "Daily"}:
+    if SHEETS[sheet] not in {"leaderboard", "leaderboard_monthly"}:
         return stored(home, SHEETS[sheet])
     with Results(home) as results:
         boards = [results.leaderboard(YEAR, m) for m in (range(1, 13) if sheet == "Months" else [None])]
@@ -63,6 +64,9 @@ def test_a_sheet_holds_its_table_cell_by_cell(book: Any, home: Settings, sheet: 
     assert len(rows) == len(expected)
     for row, right in zip(rows, expected, strict=True):
         for name, value in zip(heading, row, strict=True):
+            if isinstance(right[name], datetime):
+                assert value.replace(tzinfo=UTC) == right[name], name
+                continue
             found = value.date() if isinstance(value, datetime) else value
             if isinstance(right[name], float):
                 assert found == pytest.approx(right[name], rel=1e-14), name  # a sheet holds sixteen digits
@@ -73,10 +77,13 @@ def test_a_sheet_holds_its_table_cell_by_cell(book: Any, home: Settings, sheet: 
 def test_numbers_have_formats_headings_stay_in_view_and_no_cell_is_a_formula(book: Any) -> None:
     for sheet in SHEETS:
         first = {cell.value: book[sheet].cell(2, cell.column) for cell in book[sheet][1]}
-        assert first["total_usd"].number_format == "#,##0.00"
+        assert all(
+            cell.number_format == "#,##0.00"
+            for name, cell in first.items()
+            if cell.value is not None and str(name).endswith(("_usd", "_usd_per_kw_month"))
+        )
         assert "discharge_mwh" not in first or first["discharge_mwh"].number_format == "#,##0.0"
-        panes = {"Leaderboard": "C2", "Months": "D2", "Attribution": "B2", "Daily": "C2"}
-        assert book[sheet].freeze_panes == panes[sheet]
+        assert book[sheet].freeze_panes == ("D2" if sheet == "Months" else "C2")
         assert book[sheet].auto_filter.ref.startswith("A1:")
     board = {cell.value: book["Leaderboard"].cell(2, cell.column) for cell in book["Leaderboard"][1]}
     assert board["first_active_date"].number_format == "yyyy-mm-dd"
@@ -163,7 +170,7 @@ def test_sheets_for_readers_print_across_one_page_with_their_headings_repeated(b
 
 
 def test_sheets_of_tables_print_as_many_columns_across_as_can_be_read_with_headings_and_names_on_every_page(book):
-    for name, titles in (("Leaderboard", "$A:$B"), ("Months", "$A:$C"), ("Attribution", "$A:$A"), ("Daily", "$A:$B"), ("Dictionary", None), ("Method and coverage", None)):  # fmt: skip
+    for name, titles in (("Leaderboard", "$A:$B"), ("Months", "$A:$C"), *((sheet, "$A:$B") for sheet in WHY), ("Daily", "$A:$B"), ("Dictionary", None), ("Method and coverage", None)):  # fmt: skip
         sheet = book[name]
         assert sheet.sheet_properties.pageSetUpPr.fitToPage, name
         assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
@@ -196,6 +203,31 @@ def test_more_days_than_a_sheet_holds_go_on_the_next(home, tmp_path, monkeypatch
     assert book.sheetnames == [*FRONT, *SHEETS, "Daily 2", "Dictionary", "Method and coverage"]
     assert [book[name].max_row - 1 for name in ("Daily", "Daily 2")] == [2_000, 366 * 8 - 2_000]
     book.close()
+
+
+def test_a_year_whose_perfect_trades_were_not_made_has_no_sheet_and_no_meanings_of_them(tmp_path: Path) -> None:
+    settings = write_boards(tmp_path, YEAR, 5)
+    result_path(settings.results, "perfect_monthly", YEAR).unlink()
+    write_workbook(read_content(settings, YEAR), tmp_path / "without.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "without.xlsx", read_only=True)
+    assert book.sheetnames == [
+        name for name in [*FRONT, *SHEETS, "Dictionary", "Method and coverage"] if name != "Perfect by month"
+    ]
+    assert "Perfect by month" not in {row[0] for row in book["Dictionary"].iter_rows(values_only=True)}
+    book.close()
+
+
+def test_the_index_of_the_workbook_has_months_and_the_year_and_not_the_days(tmp_path: Path) -> None:
+    settings = write_boards(tmp_path, YEAR, 5)
+    of_class = {
+        "kind": "fleet",
+        "class": "fleet",
+        "basis": "active",
+        "first_day": date(YEAR, 1, 1),
+        "definition": "dollars over kW",
+    }
+    write_rows(settings, YEAR, "index", [{**of_class, "period": period} for period in ("day", "month", "year")])
+    assert read_content(settings, YEAR).why["Index"]["period"].to_pylist() == ["month", "year"]
 
 
 def test_csv_is_the_table_at_full_precision_with_formula_like_names_disarmed(files, home):
@@ -275,4 +307,5 @@ def test_libreoffice_opens_the_workbook_and_its_totals_are_those_of_the_tables(f
                 total = math.fsum(float(cell.removesuffix("%")) / (100 if cell[-1] == "%" else 1) for cell in cells)
                 assert total == pytest.approx(math.fsum(value for value in right if value is not None), rel=1e-9), name
                 assert [row[name] == "" for row in rows] == [value is None for value in right], name
-        assert {row["battery"] for row in rows} == {row["battery"] for row in expected}
+        names = TABLES[SHEETS[sheet]].key[0] if sheet in WHY else "battery"
+        assert {row[names] for row in rows} == {row[names] for row in expected}

@@ -181,9 +181,9 @@ def test_it_opens_from_a_file_without_an_error_or_a_request(browser: Any, html: 
 
 
 def test_the_top_says_what_the_edition_was_made_of_and_names_of_files_stay_text(opened: Any, home: Settings) -> None:
-    assert texts(opened, "#inputs-title") == [f"From {len(AWKWARD_FILES) + 4} inputs"]
+    assert texts(opened, "#inputs-title") == [f"From {len(AWKWARD_FILES) + 9} inputs"]
     shown = texts(opened, "header #inputs tbody tr")
-    assert len(shown) == len(AWKWARD_FILES) + 4
+    assert len(shown) == len(AWKWARD_FILES) + 9
     for name in AWKWARD_FILES:
         assert f"{name}{12 * 'a'}" in shown
     digest = read_run(home.results, YEAR)["tables"]["daily_revenue"]["digest"]

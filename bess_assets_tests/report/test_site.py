@@ -49,6 +49,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     for year in YEARS:
         settings = write_boards(folder, year, 8)
         write_quarter_hours(settings, year)
+    write_rows(settings, YEARS[0], "use_monthly", [])
+    settings.results.joinpath("perfect_monthly", f"{YEARS[0]}.parquet").unlink()
     rt = {"rt_days": 30, "rt_metered_usd": 40.0, "rt_perfect_usd": 100.0, "rt_month_long_usd": 125.0}
     months = [{"battery": NAME, "month": n, **rt, "rt_metered_usd": 5.0 * n} for n in range(1, 13)]
     write_rows(settings, 2024, "perfect_monthly", months)

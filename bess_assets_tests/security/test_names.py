@@ -21,6 +21,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from bess_assets.cli import main
+from bess_assets.report.content import WHY
 from bess_assets.report.files import write_report
 from bess_assets.results import Results
 from bess_assets.results.engine import literal
@@ -30,7 +31,7 @@ from bess_assets.store.fingerprint import Fingerprint
 from bess_assets.store.paths import files_of
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
-from bess_assets_tests.made_home import ALPHA, BRAVO, _registered, write_rows
+from bess_assets_tests.made_home import ALPHA, BRAVO, _registered, write_rows, write_why
 
 YEAR = 2024
 ATTACKS = (
@@ -68,6 +69,7 @@ def write_named(home: Path, texts: tuple[str, ...]) -> Settings:
     days = [{**row, **counts, "operating_day": row["first_active_date"], "award_positive": True} for row in by_name]
     write_rows(made, YEAR, "daily_revenue", days)
     write_rows(made, YEAR, "bess_registry", [_registered(YEAR, row) for row in by_name])
+    write_why(made, YEAR, texts[:2])
     run_table(made, YEAR, "leaderboard_history")
     write_report(made, YEAR)
     return made
@@ -158,8 +160,11 @@ def check_names(texts: tuple[str, ...], plain: tuple[set[str], list[Any]], folde
         sheets = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
         assert not [name for name in archive.namelist() if "external" in name.lower() or "hyperlink" in name.lower()]
         assert not [sheet for sheet in sheets if "<f>" in sheet or "<f " in sheet or "<hyperlink" in sheet]
-    cells = [cell for row in openpyxl.load_workbook(book)["Leaderboard"].iter_rows(min_row=2) for cell in row]
-    assert {cell.data_type for cell in cells} <= {"s", "n", "d", "inlineStr"}
+    sheets_of_tables = openpyxl.load_workbook(book)
+    cells = [
+        cell for name in ("Leaderboard", *WHY) for row in sheets_of_tables[name].iter_rows(min_row=2) for cell in row
+    ]
+    assert {cell.data_type for cell in cells} <= {"s", "n", "d", "b", "inlineStr"}
 
 
 def _fuzz(texts: tuple[str, ...], plain: tuple[set[str], list[Any]]) -> None:
