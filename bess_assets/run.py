@@ -39,7 +39,6 @@ from bess_assets.settlement import (
     registry,
     use,
 )
-from bess_assets.settlement.days import days_name
 from bess_assets.store import journal
 from bess_assets.store.capacity import lacking_room
 from bess_assets.store.files import ResultTable, not_written, read_kept, write_table
@@ -210,8 +209,7 @@ class HeldYear:
             written["files"] = {first.name: recorded_as(first, written["digest"])}
             written["files"] |= {path.name: recorded_as(path) for path in others}
             if result:
-                if result.days:
-                    self._shared[days_name(name)] = self.table(name), [result.days[n] for n in sorted(result.days)]
+                self._shared |= {kept: (self.table(name), made) for kept, made in result.kept.items()}
                 written["findings"] = [{**asdict(f), "count": int(f.count)} for f in result.findings.items]
                 written["left_out"] = [*dict.fromkeys(result.findings.left_out)]
                 written["checks"] = judge_table(self.settings, self.year, table, result, written["rows"] or 0)

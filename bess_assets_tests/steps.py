@@ -48,10 +48,11 @@ class RegistryTable:
         defaults: Row = {
             "battery": KEY, "gen_resource": None, "load_resource": None, "esr_resource": None, "charging": "unknown",
             "settlement_points": None, "expected_first_day": date(2010, 1, 1), "expected_last_day": date(2030, 12, 31),
-            "first_seen_day": date(2010, 1, 1), "last_seen_day": date(2030, 12, 31),
+            "first_seen_day": date(2010, 1, 1), "last_seen_day": date(2030, 12, 31), "capacity_mw": None,
         }  # fmt: skip
         rows = [{**defaults, **battery} for battery in batteries]
         kinds = {name: pa.date32() if name.endswith("_day") else pa.string() for name in defaults}
+        kinds["capacity_mw"] = pa.float64()
         self._table = pa.table({name: pa.array([row[name] for row in rows], kind) for name, kind in kinds.items()})
 
     def read(self, columns: list[str] | None = None) -> pa.Table:

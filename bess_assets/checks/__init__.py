@@ -7,7 +7,7 @@ from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.settlement.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK, LOAD_CHECK, MCPC_CHECK
 from bess_assets.settlement.daily import STATED_PRICE_CHECK
-from bess_assets.settlement.dispatch import METERED_CHECK
+from bess_assets.settlement.dispatch import METERED_CHECK, MOST_TIMES_CAPACITY, SIZE_CHECK
 from bess_assets.settlement.editions import FINAL_CHECK
 from bess_assets.settlement.prices import QUARTERS_CHECK
 from bess_assets.settlement.row_gaps import ROWS_CHECK
@@ -51,7 +51,12 @@ _OWN: dict[str, tuple[Check, ...]] = {
     ),
     "bess_dispatch": (
         ledgers.QUARTER_HOURS,
-        plausible.SIZE,
+        Check(
+            SIZE_CHECK,
+            f"No quarter-hour's energy is above {MOST_TIMES_CAPACITY:g} times the battery's capacity, no real-time award is negative or above twice that. "
+            "A warning: beyond it a unit, a sign or a name is wrong.",
+            "look at the units of the named batteries' telemetry and at their capacity; bring the file again or correct the battery table",
+        ),
         Check(
             METERED_CHECK,
             "Where settlement metering and telemetry both say what a battery discharged, they agree within a fifth over the year. A warning: the metered "

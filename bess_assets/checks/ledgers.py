@@ -32,10 +32,15 @@ def _rows_by_day(judged: Judged) -> dict[tuple[str, ...], IntArray]:
                 rows = file.read_row_group(group, columns=[*series, "operating_day"], use_threads=False)
                 keys = [rows.column(name).combine_chunks() for name in series]
                 sizes = [len(key.dictionary) for key in keys]
-                code = np.ravel_multi_index([key.indices.to_numpy() for key in keys], sizes)
-                day = rows.column("operating_day").combine_chunks().cast(pa.int32()).to_numpy() - year.first_day + 1
-                place = code * (year.days + 2) + day.clip(0, year.days + 1)
-                counts = np.bincount(place, minlength=math.prod(sizes) * (year.days + 2)).reshape(-1, year.days + 2)
+                codes = [key.indices.to_numpy() for key in keys]
+                day = rows.column("operating_day").combine_chunks().cast(pa.int32()).to_numpy()
+                begins = np.ones(len(day), dtype=bool)  # a series and day
+                begins[1:] = np.logical_or.reduce([own[1:] != own[:-1] for own in (*codes, day)])
+                first = np.flatnonzero(begins)
+                code = np.ravel_multi_index([own[first] for own in codes], sizes)
+                place = code * (year.days + 2) + (day[first] - year.first_day + 1).clip(0, year.days + 1)
+                counts = np.zeros((math.prod(sizes), year.days + 2), dtype=np.int64)
+                np.add.at(counts.reshape(-1), place, np.diff(first, append=len(day)))
                 for n in np.flatnonzero(counts.any(axis=1)).tolist():
                     texts = zip(keys, np.unravel_index(n, sizes), strict=True)
                     name = tuple(str(key.dictionary[int(own)]) for key, own in texts)

@@ -1,45 +1,12 @@
 """Checks of quantities and prices of different files against each other: a wrong unit, a wrong sign and a stuck value read like any other number."""
 
 from bess_assets.checks.check import Check, asking
-from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS
+from bess_assets.ercot.products import DAM_ESR_FIRST_DAY
 
-# A battery charges somewhat faster than it discharges, and telemetry reads some percent high; a wrong unit is a factor of a thousand.
-_MOST_TIMES_CAPACITY = 1.5
-_ROUNDING_MWH = 0.1
 # Least share of the day-ahead dollars sold or bought that flowed the same way: near 1 for most batteries, below this if units or signs are wrong.
 _LEAST_FOLLOWED = 0.05
 _LEAST_BATTERIES = 3  # one or two may well rest for a day
 
-_LEAST_AWARD, _MOST_AWARD = (
-    f"{function}({', '.join(f'coalesce({p}_rt_award_mw, 0)' for p in PRODUCTS)})" for function in ("least", "greatest")
-)
-
-SIZE = Check(
-    "flows_and_real_time_awards_fit_the_size_of_their_battery",
-    f"No quarter-hour's energy is above {_MOST_TIMES_CAPACITY:g} times the battery's capacity, no real-time award is negative or above twice that. A warning: "
-    "beyond it a unit, a sign or a name is wrong.",
-    "look at the units of the named batteries' telemetry and at their capacity; bring the file again or correct the battery table",
-    # from full charge to full discharge is twice the capacity
-    asking(
-        sql="SELECT d.battery, "
-        f"count(*) FILTER (greatest(coalesce(discharge_mwh, 0), coalesce(charge_mwh, 0)) > {_MOST_TIMES_CAPACITY} * capacity_mw / 4 + {_ROUNDING_MWH}), "
-        f"count(*) FILTER ({_MOST_AWARD} > 2 * {_MOST_TIMES_CAPACITY} * capacity_mw OR {_LEAST_AWARD} < -{_ROUNDING_MWH}) "
-        "FROM {bess_dispatch} d JOIN {bess_registry} r USING (battery) WHERE capacity_mw > 0 GROUP BY ALL ORDER BY ALL",
-        wrong=lambda name, flow, awards: (
-            [
-                f"{name} {', '.join(f'{count:,} quarter-hours of {what}' for count, what in ((flow, 'flow'), (awards, 'real-time awards')) if count)}"
-            ]
-            * bool(flow or awards)
-        ),
-        of="{} batteries with a known capacity",
-        right="none beyond it",
-        numbers=lambda rows, wrong: {
-            "batteries": len(rows),
-            "batteries_beyond": len(wrong),
-            "quarter_hours_beyond": sum(flows + awards for _, flows, awards in rows),
-        },
-    ),
-)
 # -rt_metered / -offset is the energy that flowed as a multiple of the energy sold; each quarter-hour weighs its day-ahead dollars.
 FOLLOWED = Check(
     "what_was_sold_a_day_ahead_shows_in_what_flowed",

@@ -91,8 +91,10 @@ def _encode(column: pa.Array) -> tuple[CodeArray, pa.Array]:
     if pa.types.is_integer(column.type) and len(column) > column.null_count:
         least, most = (pc.min_max(column)[end].as_py() for end in ("min", "max"))
         if most - least < _MOST_CODES:
-            values = column.cast(pa.int64()).fill_null(most + 1).to_numpy()
-            return (values - least).astype(np.int32), pa.array(np.arange(least, most + 1))
+            # narrower ones have no room for a difference
+            plain = pa.types.is_int32(column.type) and not column.null_count
+            values = (column if plain else column.cast(pa.int64()).fill_null(most + 1)).to_numpy()
+            return (values - least).astype(np.int32, copy=False), pa.array(np.arange(least, most + 1))
     if not pa.types.is_dictionary(column.type):
         column = pc.dictionary_encode(column)
     codes = column.indices

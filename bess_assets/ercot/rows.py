@@ -533,16 +533,14 @@ class YearRows:
             yield from self._decided()
 
     def _batches(self) -> Iterator[PlacedRows]:
-        column, left_out = self._leave_out
-        columns = [self._key, *self._numbers, *self._texts, column]
+        columns = [self._key, *self._numbers, *self._texts, self._leave_out[0]]
         for _, parts in groupby(self._paths, parts_of_one):
             paths = list(parts)
             evidence = TimeEvidence(self._dataset, paths[0])
             for rows in chain.from_iterable(
                 read_rows(self._dataset, path, columns, self.counted.unusable, timed=True) for path in paths
             ):
-                codes, texts = rows.texts(column)
-                yield self._batch(rows.keep(codes != texts.index(left_out)) if left_out in texts else rows, evidence)
+                yield self._batch(rows, evidence)
             evidence.judge()
             self.counted.whole_minutes += evidence.whole_minutes
 
@@ -550,19 +548,26 @@ class YearRows:
         times = Times.of(rows, self._year)
         times.add_to(evidence)
         names, texts = rows.texts(self._key)
+        passed_over = self._passed_over(rows)
+        names = np.where(passed_over, -1, names) if passed_over.any() else names
         self.log.saw_days(times.held)
         self.counted.odd_times(rows, times)
         blank = names < 0
         named = times.rows - np.bincount(times.of_row[blank], minlength=len(times.rows)) if blank.any() else times.rows
         self._hold(times.utc, named)
         if times.rows[times.utc == UNDECIDED].any():
-            self._undecided.append(rows.keep(times.utc[times.of_row] == UNDECIDED).copied())
+            self._undecided.append(rows.keep((times.utc[times.of_row] == UNDECIDED) & ~passed_over).copied())
         known, series = self._codes.find(names, texts)
         label = times.of_row[known]
         self.log.saw(times.index[label], series)
         utc = times.utc[label]
         placed = utc >= 0
         return self._placed(rows.keep(np.flatnonzero(known)[placed]), series[placed], utc[placed])
+
+    def _passed_over(self, rows: Rows) -> BoolArray:
+        column, left_out = self._leave_out
+        codes, texts = rows.texts(column)
+        return np.asarray(codes == texts.index(left_out) if left_out in texts else np.False_)
 
     def _hold(self, utc: IntArray, rows: IntArray) -> None:
         placed = (utc >= 0) & (rows > 0)

@@ -168,7 +168,7 @@ class StepResult:
         findings: filled while the chunks are taken.
         mismatches: what the table's own check has to name, each with its remedy; filled while the chunks are taken.
         verdicts: of checks that only the step can make, since what they compare is not kept, by name; filled while the chunks are taken.
-        days: day sums of a ledger by the place of the battery; filled while the chunks are taken, kept for the later steps of the run.
+        kept: what later steps of the run would make of the table's file, by the name under which they ask for it `once`; filled while the chunks are taken.
         unchanged: True if the file that is there holds what it should: it is kept as it is, and there are no chunks.
     """
 
@@ -176,7 +176,7 @@ class StepResult:
     findings: Findings = field(default_factory=Findings)
     mismatches: list[Cause] = field(default_factory=list)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    days: dict[int, Columns] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
     unchanged: bool = False
 
 

@@ -12,7 +12,7 @@ from bess_assets.ercot.calendar import day_number
 from bess_assets.ercot.products import PRICE_COUNTS, PRICE_SOURCES, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
-from bess_assets.settlement.days import Chunk, Days, Labels, Ledger, is_one_of
+from bess_assets.settlement.days import Chunk, Days, Labels, Ledger, days_name, is_one_of
 from bess_assets.settlement.grid import LedgerColumns, each_battery, labels_array
 from bess_assets.settlement.prices import day_ahead_mcpc, implausible, product_first_hours
 from bess_assets.settlement.row_gaps import GAP_WORDS
@@ -87,6 +87,7 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     product_codes = labels_array(np.repeat(np.arange(products), year.hours), PRODUCTS)
     source_codes = labels_array(mcpc_source.ravel(), PRICE_SOURCES)
     ledger, days = LedgerColumns(year, quarter_hours=False, times=products), Days(year)
+    of_days: dict[int, Columns] = {}
     existing = np.stack([np.arange(year.hours) >= firsts[p] for p in PRODUCTS])
     odd_quarters = implausible("rt_as_prices", year.year, rt_mcpc).reshape(products, -1, QUARTER_HOURS_PER_HOUR)
     odd_hours = implausible("as_prices", year.year, mcpc) | odd_quarters.any(axis=2)
@@ -129,10 +130,11 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             exists=exists.ravel(),
             implausible_price=(odd_hours & exists & (award != 0)).ravel(),
         )
-        result.days[n] = as_days(days, Chunk(chunk), n, own, awards.labels("row_gap", n))
+        of_days[n] = as_days(days, Chunk(chunk), n, own, awards.labels("row_gap", n))
         return chunk
 
     yield from each_battery(inputs, of)
+    result.kept[days_name("as_revenue")] = [own for _, own in sorted(of_days.items())]
 
 
 def as_days(days: Days, ledger: Ledger, n: int, awards: Mapping[str, FloatArray], gaps: Labels) -> Columns:

@@ -23,7 +23,7 @@ from bess_assets.ercot.products import (
 )
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, Verdict, some, step
 from bess_assets.settlement.awards import RRS_PARTS, award_of_parts
-from bess_assets.settlement.days import Chunk, Days, Ledger
+from bess_assets.settlement.days import Chunk, Days, Ledger, days_name
 from bess_assets.settlement.grid import LedgerColumns, Spool, labels_array
 from bess_assets.settlement.pairing import battery_key, unique_keys
 from bess_assets.settlement.run_prices import RunPrices, read_run_prices
@@ -32,6 +32,10 @@ from bess_assets.settlement.state_of_charge import SOC_CHECK, MonthFit, fit_mont
 from bess_assets.threads import in_order
 
 METERED_CHECK = "metering_and_telemetry_agree"
+SIZE_CHECK = "flows_and_real_time_awards_fit_the_size_of_their_battery"
+MOST_TIMES_CAPACITY = 1.5
+"""A battery charges somewhat faster than it discharges, and telemetry reads some percent high; a wrong unit is a factor of a thousand."""
+_ROUNDING_MWH = 0.1
 LARGEST_DIFFERENCE = 0.2  # of the larger: real ones lie within some percent of each other
 LEAST_COMPARED = 96  # quarter-hours, a day
 NOISE_SHARE = 0.01  # negative consumption up to this share of what was charged is the noise of a meter at rest
@@ -205,7 +209,16 @@ def _settle_metered(
 
 @dataclass
 class _Settled:
-    """A battery's columns, and what was noted of it: MWh left out and charged by the load side, metering held against telemetry, months of state of charge."""
+    """A battery's columns, and what was noted of it.
+
+    Attributes:
+        left_out: MWh left out.
+        charged_mwh: MWh charged by the load side.
+        compared: MWh by metering and by telemetry.
+        later: sums of metering after go-live.
+        months: fits of the state of charge.
+        beyond: of a battery of known capacity the quarter-hours of flow and of real-time awards that are beyond it.
+    """
 
     columns: dict[str, Any]
     left_out: float = 0.0
@@ -213,6 +226,7 @@ class _Settled:
     compared: dict[str, tuple[float, float]] = field(default_factory=dict)
     later: FloatArray = field(default_factory=lambda: np.zeros(12))
     months: list[MonthFit] = field(default_factory=list)
+    beyond: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def _settle_battery(
@@ -220,10 +234,14 @@ def _settle_battery(
     row: Mapping[str, Any],
     observed: Mapping[Kind, tuple[slice, dict[str, Any]]],
     meter: FloatArray | None,
+    blank: pa.Array,
 ) -> _Settled:
-    """The columns of a battery from what was observed of its resources, by kind, in each one's era, and its settlement metering, MWh."""
+    """The columns of a battery from what was observed of its resources, by kind, in each one's era, and its settlement metering, MWh.
+
+    `blank` stands in the columns of which nothing was observed.
+    """
     quarter_hours = year.quarter_hours
-    columns: dict[str, Any] = dict.fromkeys(_RT_COLUMNS, pa.nulls(quarter_hours, pa.float64()))
+    columns: dict[str, Any] = dict.fromkeys(_RT_COLUMNS, blank)
     for side in ("discharge", "charge"):
         columns[f"{side}_mwh"] = np.full(quarter_hours, np.nan)
         columns[f"{side}_source"] = np.full(quarter_hours, _NONE, dtype=np.int8)
@@ -250,6 +268,7 @@ def _settle_battery(
     if "esr" in observed:
         flows = (columns[name] for name in ("soc_mwh", "charge_mwh", "discharge_mwh"))
         made.months = [*fit_months(year, row["battery"], *flows)]
+    made.beyond = beyond_size(row, columns)
     for name in ("discharge_source", "charge_source"):
         columns[name] = labels_array(columns[name], SOURCES)
     return made
@@ -267,7 +286,7 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         InputError: a file cannot be read.
     """
     year, findings = inputs.year, result.findings
-    columns = ["battery", "gen_resource", "load_resource", "esr_resource", "charging"]
+    columns = ["battery", "gen_resource", "load_resource", "esr_resource", "charging", "capacity_mw"]
     registry = inputs.tables["bess_registry"].read(columns).to_pylist()
     boundary = QUARTER_HOURS_PER_HOUR * year.hour_of_day_number(day_number(RTC_FIRST_DAY))
     combo, rtc = slice(0, boundary), slice(boundary, year.quarter_hours)
@@ -285,7 +304,7 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         for kind, era in eras.items()
         if era.start < era.stop
     }
-    places = {name: n for n, name in enumerate(meters)}
+    places, blank = {name: n for n, name in enumerate(meters)}, pa.nulls(year.quarter_hours, pa.float64())
 
     def observed() -> Iterator[tuple[Mapping[str, Any], dict[Kind, tuple[slice, dict[str, Any]]]]]:
         for row in registry:
@@ -295,17 +314,19 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     def settle(seen: tuple[Mapping[str, Any], dict[Kind, tuple[slice, dict[str, Any]]]]) -> tuple[str, _Settled]:
         row, of_kinds = seen
         n = places.get(row["gen_resource"] or row["esr_resource"])
-        return row["battery"], _settle_battery(year, row, of_kinds, None if n is None else metered_mwh[n])
+        return row["battery"], _settle_battery(year, row, of_kinds, None if n is None else metered_mwh[n], blank)
 
     ledger, days, total = LedgerColumns(year, quarter_hours=True), Days(year), _Settled({})
+    result.kept[days_name("bess_dispatch")] = of_days = list[Columns]()
     for battery, own in in_order(inputs.threads, settle, observed()):
         total.left_out += own.left_out
         total.charged_mwh += own.charged_mwh
         total.compared |= own.compared
         total.later += own.later
         total.months += own.months
+        total.beyond |= own.beyond
         chunk = ledger.chunk(battery, **own.columns)
-        result.days[len(result.days)] = flow_days(days, Chunk(chunk), len(result.days))
+        of_days.append(flow_days(days, Chunk(chunk), len(of_days)))
         yield chunk
     for flow in flows.values():
         flow.reader.report(findings)
@@ -314,6 +335,7 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         _report_negative(findings, flows["load"].negative_of_all_mwh, total.charged_mwh)
     result.verdicts[METERED_CHECK] = _metered_verdict(total.compared)
     result.verdicts[SOC_CHECK] = soc_verdict(total.months)
+    result.verdicts[SIZE_CHECK] = _size_verdict(total.beyond)
     _report_errors(findings, year, errors)
     _report_later(findings, int(meter.rows[boundary // QUARTER_HOURS_PER_HOUR :].sum()), total.later)
     words = "MWh: station use, or the load side's charging seen twice"
@@ -389,6 +411,33 @@ def _resource_of_meter(registry: Sequence[Mapping[str, Any]]) -> Callable[[str],
     esrs = unique_keys(row["esr_resource"] for row in registry if row["esr_resource"] and not row["gen_resource"])
     by_key = {key: name for name, key in esrs.items()}
     return lambda meter: meter if meter in gens else by_key.get(battery_key(meter), "")
+
+
+def beyond_size(row: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """Of a battery of known capacity the quarter-hours of more flow than it can have, and those with a real-time award below zero or above twice that.
+
+    From full charge to full discharge is twice the capacity. Columns of which nothing is known are no NumPy arrays.
+    """
+    if not row["capacity_mw"]:
+        return {}
+    most = MOST_TIMES_CAPACITY * row["capacity_mw"]
+    flows = np.fmax(columns["discharge_mwh"], columns["charge_mwh"]) > most * HOURS_PER_QUARTER_HOUR + _ROUNDING_MWH
+    awards = (columns[f"{product}_rt_award_mw"] for product in PRODUCTS)
+    odd = [(award > 2 * most) | (award < -_ROUNDING_MWH) for award in awards if isinstance(award, np.ndarray)]
+    return {row["battery"]: (int(np.count_nonzero(flows)), int(np.count_nonzero(np.any(odd, axis=0))))}
+
+
+def _size_verdict(beyond: Mapping[str, tuple[int, int]]) -> Verdict:
+    """The verdict on the quarter-hours of flow and of real-time awards that are beyond the capacity, by battery of a known one."""
+    wrong = [
+        f"{battery} {', '.join(f'{n:,} quarter-hours of {what}' for n, what in zip(counts, ('flow', 'real-time awards'), strict=True) if n)}"
+        for battery, counts in beyond.items()
+        if any(counts)
+    ]
+    of, every = f"{len(beyond)} batteries with a known capacity", sum(map(sum, beyond.values()))
+    detail = f"{len(wrong)} of {of}: {some(wrong)}" if wrong else f"{of}, none beyond it"
+    numbers = {"batteries": len(beyond), "batteries_beyond": len(wrong), "quarter_hours_beyond": every}
+    return Verdict(not wrong, detail, numbers, share=len(wrong) / max(len(beyond), 1))
 
 
 def _metered_verdict(compared: Mapping[str, tuple[float, float]]) -> Verdict:

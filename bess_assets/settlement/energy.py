@@ -10,7 +10,7 @@ import numpy as np
 from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.products import PRICE_COUNTS, PRICE_SOURCES, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
-from bess_assets.settlement.days import Chunk, Days, Ledger, is_one_of
+from bess_assets.settlement.days import Chunk, Days, Ledger, days_name, is_one_of
 from bess_assets.settlement.grid import LedgerColumns, each_battery, labels_array
 from bess_assets.settlement.prices import PriceGrid, implausible
 
@@ -62,7 +62,7 @@ def energy_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     year = inputs.year
     awards, dispatch = inputs.tables["bess_awards"], inputs.tables["bess_dispatch"]
     prices = PriceGrid.of(inputs)
-    ledger, days = LedgerColumns(year, quarter_hours=True), Days(year)
+    ledger, days, of_days = LedgerColumns(year, quarter_hours=True), Days(year), dict[int, Columns]()
 
     def of(n: int, battery: str, expected_days: slice) -> Columns:
         award = np.repeat(awards.numbers(["award_mw"], n)["award_mw"], QUARTER_HOURS_PER_HOUR)
@@ -103,10 +103,11 @@ def energy_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             expected=expected,
             unknown_reason=labels_array(reason, UNKNOWN_REASONS),
         )
-        result.days[n] = energy_days(days, Chunk(chunk), Chunk(flows), n)
+        of_days[n] = energy_days(days, Chunk(chunk), Chunk(flows), n)
         return chunk
 
     yield from each_battery(inputs, of)
+    result.kept[days_name("energy_revenue")] = [own for _, own in sorted(of_days.items())]
 
 
 def energy_days(days: Days, ledger: Ledger, dispatch: Ledger, n: int) -> Columns:
@@ -134,9 +135,9 @@ def energy_days(days: Days, ledger: Ledger, dispatch: Ledger, n: int) -> Columns
         "energy_quarter_hours": days.count(matched),
         "implausible_quarter_hours": days.count(usd["implausible_price"] > 0),
         **{
-            name: days.sources(ledger, f"{market}_price_source", n, [source])[source]
+            PRICE_COUNTS[words][source]: count
             for market, words in (("da", "day-ahead energy"), ("rt", "real-time energy"))
-            for source, name in PRICE_COUNTS[words].items()
+            for source, count in days.sources(ledger, f"{market}_price_source", n, PRICE_COUNTS[words]).items()
         },
         "unpriced_quarter_hours": days.count(unpriced),
         "award_unknown_quarter_hours": days.count(no_award),

@@ -59,8 +59,8 @@ class Scatter:
             return
         present = self.present.reshape(-1)
         there = present[cell]
-        # rows of a file in time order fill a short stretch of a grid in time order
-        stretch = present[int(cell.min()) : int(cell.max()) + 1]
+        # rows of a file in time order fill a small block of a grid
+        stretch = self.present[tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in (series, step))]
         before = np.count_nonzero(stretch)
         present[cell] = True
         # as many new cells as rows: none of them is said twice
@@ -200,10 +200,14 @@ class LedgerColumns:
 
 def labels_array(codes: CodeArray, texts: Sequence[str]) -> pa.Array:
     """A text column of few values from codes, null where the code is -1; its dictionary holds those that occur."""
+    least, most = (int(codes.min()), int(codes.max())) if len(codes) else (-1, -1)
+    if least == most >= 0:  # as a rule one text is meant all year
+        return pa.DictionaryArray.from_arrays(np.zeros(len(codes), np.int32), pa.array([texts[most]], pa.string()))
     occurs = np.bincount(codes + 1, minlength=len(texts) + 1)[1:] > 0
     narrow = np.append(np.cumsum(occurs) - 1, -1).astype(np.int32)[codes]
     used = [text for text, there in zip(texts, occurs, strict=True) if there]
-    return pa.DictionaryArray.from_arrays(pa.array(narrow, mask=codes < 0), pa.array(used, pa.string()))
+    unknown = codes < 0 if least < 0 else None
+    return pa.DictionaryArray.from_arrays(pa.array(narrow, mask=unknown), pa.array(used, pa.string()))
 
 
 def each_battery(inputs: Inputs, work: Callable[[int, str, slice], Made]) -> Iterator[Made]:

@@ -33,6 +33,8 @@ PRICE_TOLERANCE_USD = 0.01
 ROUNDING = 1e-9
 """Error of binary fractions in a difference of exactly a cent."""
 
+GRID = "price grid"
+"""The name under which a run keeps all prices of bess_prices."""
 QUARTERS_CHECK = "real_time_prices_move_within_the_hour"
 LEAST_MOVING = 0.1
 """Of the hours: four equal quarter-hours are common at a floor or at night, and not all year."""
@@ -115,14 +117,20 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         if point in nodes and (np.isnan(rt_prices[n]).any() or np.isnan(da_prices[n]).any())
     ]
     findings.add("unpriced", "bess_prices", len(unpriced), ", ".join(unpriced[:12]), warning=False)
+    grid = PriceGrid.empty(year, points)
+    grid.rt[:-1], grid.rt_source[:-1] = rt_prices, rt_source
+    grid.da[:-1], grid.da_source[:-1] = (
+        np.repeat(own, QUARTER_HOURS_PER_HOUR, axis=1) for own in (da_prices, da_source)
+    )
+    result.kept[GRID] = grid
     ledger = LedgerColumns(year, quarter_hours=True, key="settlement_point")
     for n, point in enumerate(points):
         yield ledger.chunk(
             point,
-            rt_price_usd_per_mwh=rt_prices[n],
-            da_price_usd_per_mwh=np.repeat(da_prices[n], QUARTER_HOURS_PER_HOUR),
-            rt_price_source=labels_array(rt_source[n], PRICE_SOURCES),
-            da_price_source=labels_array(np.repeat(da_source[n], QUARTER_HOURS_PER_HOUR), PRICE_SOURCES),
+            rt_price_usd_per_mwh=grid.rt[n],
+            da_price_usd_per_mwh=grid.da[n],
+            rt_price_source=labels_array(grid.rt_source[n], PRICE_SOURCES),
+            da_price_source=labels_array(grid.da_source[n], PRICE_SOURCES),
         )
 
 
@@ -155,7 +163,7 @@ def _check_points(
 def ranked(prices: BySource) -> tuple[FloatArray, SourceArray]:
     """The best price that is known, and the place of its source in `PRICE_SOURCES`, -1 where none is."""
     first, *others = sorted(prices)
-    best, source = prices[first], np.where(np.isnan(prices[first]), -1, first).astype(np.int8)
+    best, source = prices[first], np.where(np.isnan(prices[first]), np.int8(-1), np.int8(first))
     for n in others:
         source[np.isnan(best) & ~np.isnan(prices[n])] = n
         best = np.where(source == n, prices[n], best)
@@ -252,28 +260,33 @@ class PriceGrid:
 
     @staticmethod
     def of(inputs: Inputs) -> "PriceGrid":
-        """All of `bess_prices`, read once a run."""
+        """All of `bess_prices`: as its step made it in this run, else read once."""
         table = inputs.tables["bess_prices"]
-        return inputs.once("price grid", table, lambda: PriceGrid._read(inputs, table))
+        return inputs.once(GRID, table, lambda: PriceGrid._read(inputs, table))
+
+    @staticmethod
+    def empty(year: OperatingYear, points: Sequence[str]) -> "PriceGrid":
+        """A grid in which nothing but the last row is filled."""
+        shape = (len(points) + 1, year.quarter_hours)
+        rt, da, rt_source, da_source = (np.empty(shape, kind) for kind in (np.float64, np.float64, np.int8, np.int8))
+        rt[-1] = da[-1] = np.nan
+        rt_source[-1] = da_source[-1] = -1
+        return PriceGrid({point: n for n, point in enumerate(points)}, rt, da, rt_source, da_source)
 
     @staticmethod
     def _read(inputs: Inputs, table: StoredTable) -> "PriceGrid":
         """All of the table, some settlement points at a time."""
-        points = table.batteries()
-        shape = (len(points) + 1, inputs.year.quarter_hours)
-        rt, da = np.empty(shape), np.empty(shape)
-        rt[-1] = da[-1] = np.nan
-        sources = {name: np.full(shape, -1, dtype=np.int8) for name in ("rt_price_source", "da_price_source")}
+        grid = PriceGrid.empty(inputs.year, table.batteries())
 
         def read(n: int) -> None:
-            rt[n], da[n] = table.numbers(["rt_price_usd_per_mwh", "da_price_usd_per_mwh"], n).values()
-            for name, source in sources.items():
+            grid.rt[n], grid.da[n] = table.numbers(["rt_price_usd_per_mwh", "da_price_usd_per_mwh"], n).values()
+            for name, source in (("rt_price_source", grid.rt_source), ("da_price_source", grid.da_source)):
                 codes, texts = table.labels(name, n)
                 source[n] = np.array([*map(PRICE_SOURCES.index, texts), -1], dtype=np.int8)[codes]
 
-        for _ in in_order(inputs.threads, read, range(len(points))):
+        for _ in in_order(inputs.threads, read, grid.points.values()):
             pass
-        return PriceGrid({point: n for n, point in enumerate(points)}, rt, da, *sources.values())
+        return grid
 
     def rows(self, codes: npt.NDArray[np.integer], texts: list[str]) -> npt.NDArray[np.int64]:
         """Rows of the grids for node codes; the last, unknown row for a node without prices or an unknown node."""
@@ -283,8 +296,10 @@ class PriceGrid:
 
     def of_battery(self, awards: StoredTable, n: int) -> tuple[FloatArray, FloatArray, SourceArray, SourceArray]:
         """Real-time and day-ahead prices at the node of a battery, the n-th of bess_awards, by quarter-hour, and the sources of both."""
-        rows = np.repeat(self.rows(*awards.labels("settlement_point", n)), QUARTER_HOURS_PER_HOUR)
-        at = rows, np.arange(len(rows))
+        of_hours = self.rows(*awards.labels("settlement_point", n))
+        at: Any = of_hours[0]
+        if (of_hours != at).any():  # as a rule a battery has one node all year
+            at = np.repeat(of_hours, QUARTER_HOURS_PER_HOUR), np.arange(QUARTER_HOURS_PER_HOUR * len(of_hours))
         return self.rt[at], self.da[at], self.rt_source[at], self.da_source[at]
 
 

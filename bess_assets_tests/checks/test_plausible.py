@@ -4,9 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bess_assets.checks.plausible import DISCHARGES, FOLLOWED, SIZE, STILL
+from bess_assets.checks.plausible import DISCHARGES, FOLLOWED, STILL
 from bess_assets_tests.checks.conftest import numbers_of
-from bess_assets_tests.made_home import write_rows
 
 YEAR = 2022
 DAY = date(2022, 5, 10)
@@ -17,33 +16,6 @@ def _quarter_hours(count, battery="ALPHA_1", **columns):
     known = {"battery": battery, "operating_day": DAY, "implausible_price": False, "expected": True}
     known |= {"discharge_coverage": 1.0, "charge_coverage": 1.0, **columns}
     return [{**known, "interval_start": MIDNIGHT + n * timedelta(minutes=15)} for n in range(count)]
-
-
-def _registry(settings, capacity_mw):
-    days = ("first_seen_day", "last_seen_day", "expected_first_day", "expected_last_day", "data_through")
-    row = {"battery": "ALPHA_1", "charging": "load", "capacity_mw": capacity_mw, "edition": "final"}
-    row |= {"duration_hours": 4.0, "duration_source": "assumed", **dict.fromkeys(days, date(2022, 12, 31))}
-    write_rows(settings, YEAR, "bess_registry", [row])
-
-
-@pytest.mark.parametrize(("columns", "beyond"), [
-    ({"discharge_mwh": 37.5, "charge_mwh": 37.5}, False),  # 150 MW of a battery of 100
-    ({"discharge_mwh": 37.7}, True),
-    ({"charge_mwh": 37.7}, True),
-    ({"regup_rt_award_mw": 200.0, "nspin_rt_award_mw": -0.05}, False),
-    ({"ecrs_rt_award_mw": 301.0}, True),
-    ({"rrs_rt_award_mw": -1.0}, True),
-])  # fmt: skip
-def test_flows_and_real_time_awards_of_more_than_the_battery_can_do_are_named(settings, found, columns, beyond):
-    _registry(settings, 100.0)
-    verdict = found(YEAR, "bess_dispatch", _quarter_hours(2, **columns), SIZE)
-    assert (not verdict.passed, "ALPHA_1 2 quarter-hours" in verdict.detail) == (beyond, beyond)
-
-
-def test_without_a_capacity_nothing_is_beyond_it(settings, found):
-    _registry(settings, None)
-    verdict = found(YEAR, "bess_dispatch", _quarter_hours(2, discharge_mwh=37_500.0), SIZE)
-    assert (verdict.passed, verdict.numbers["batteries"]) == (True, 0)
 
 
 def _sold(output_mw, award_mw=8.0):

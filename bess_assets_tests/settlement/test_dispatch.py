@@ -7,7 +7,7 @@ import pytest
 
 from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.settlement.dispatch import METERED_CHECK, bess_dispatch
+from bess_assets.settlement.dispatch import METERED_CHECK, SIZE_CHECK, bess_dispatch, beyond_size
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_DISPATCH
 from bess_assets_tests.resources import ALONE, COMBO, ESR, GEN, KEY, LOAD, RENAMED, STORAGE, USER_SAYS_NONE, WIND
@@ -26,10 +26,10 @@ def _dispatch(root, *batteries, year=2024, **more):
     return take(result), result.findings.items
 
 
-def _verdict(root, *batteries):
+def _verdict(root, *batteries, check=METERED_CHECK):
     result = bess_dispatch(inputs_of(root, 2024, *(batteries or (COMBO,))))
     take(result)
-    return result.verdicts[METERED_CHECK]
+    return result.verdicts[check]
 
 
 def _at(minutes, name=GEN, **values):
@@ -251,6 +251,30 @@ def test_metering_that_telemetry_of_a_day_contradicts_is_named(tmp_path, mwh, ag
     verdict = _verdict(tmp_path)
     assert (verdict.passed, KEY in verdict.detail) == (agrees, not agrees)
     assert verdict.numbers["batteries"] == 1
+
+
+@pytest.mark.parametrize(("columns", "flows", "awards"), [
+    ({"discharge_mwh": 37.5, "charge_mwh": 37.5}, 0, 0),  # 150 MW of a battery of 100
+    ({"discharge_mwh": 37.7}, 2, 0),
+    ({"charge_mwh": 37.7}, 2, 0),
+    ({"regup_rt_award_mw": 200.0, "nspin_rt_award_mw": -0.05}, 0, 0),
+    ({"ecrs_rt_award_mw": 301.0}, 0, 2),
+    ({"rrs_rt_award_mw": -1.0}, 0, 2),
+])  # fmt: skip
+def test_flows_and_real_time_awards_of_more_than_the_battery_can_do_are_counted(columns, flows, awards):
+    names = ("discharge_mwh", "charge_mwh", *(f"{product}_rt_award_mw" for product in PRODUCTS))
+    of_two = {name: np.full(2, columns.get(name, NAN)) for name in names}
+    assert beyond_size({"battery": KEY, "capacity_mw": 100.0}, of_two) == {KEY: (flows, awards)}
+
+
+@pytest.mark.parametrize(("capacity_mw", "detail"), [
+    (4.0, f"1 of 1 batteries with a known capacity: {KEY} 96 quarter-hours of flow"),
+    (8.0, "1 batteries with a known capacity, none beyond it"), (None, "0 batteries with a known capacity, none beyond it"),
+])  # fmt: skip
+def test_a_battery_that_flows_beyond_its_capacity_is_named(tmp_path, capacity_mw, detail):
+    _gen(tmp_path, *runs_of_day(DAY, output_mw=8.0))
+    verdict = _verdict(tmp_path, COMBO | {"capacity_mw": capacity_mw}, check=SIZE_CHECK)
+    assert (verdict.passed, verdict.detail) == (capacity_mw != 4.0, detail)
 
 
 @pytest.mark.parametrize(("metered", "tried"), [(32, 32), (33, 17), (40, 20)])
