@@ -48,8 +48,9 @@ SHARING = {
     "one right market": ("faults/",),
     "one Dagster home": ("dagster/",),
     "one browser": ("report/",),
+    "markets of benchmarks": ("test_benchmarks.py",),
 }
-"""Files, or folders of them, that share something that takes long to make."""
+"""Files, or folders of them, that share something that takes long to make, or take long as one."""
 
 
 def _shared(nodeid: str) -> str | None:

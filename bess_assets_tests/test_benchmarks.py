@@ -50,7 +50,6 @@ def test_years_on_workers_wait_for_the_launcher_a_worker_and_their_share_of_the_
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_the_measurement_of_queries_runs_from_a_made_fleet_to_a_verdict(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.queries", "--home", str(tmp_path), "--batteries", "4", "--rounds", "1"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -104,7 +103,6 @@ def test_a_contender_is_a_multiple_of_the_floor_of_its_own_round_and_a_busy_mach
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @pytest.mark.timeout(3600)
 def test_the_whole_comparison_runs_and_every_contender_comes_to_the_right_money(tmp_path: Path) -> None:
     written, saved = tmp_path / "performance.md", tmp_path / "saved" / "result.json"

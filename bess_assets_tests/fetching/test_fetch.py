@@ -397,7 +397,6 @@ def test_processes_of_one_home_share_the_quota(served, settings_here):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_thirty_requests_a_real_minute_are_never_exceeded_by_two_processes(served, settings_here):
     with served([], minute=60.0) as server:
         ask_side_by_side(settings_here(), 2, 18)

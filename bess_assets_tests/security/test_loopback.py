@@ -46,7 +46,6 @@ def _listening(processes: list[int]) -> set[tuple[str, int]]:
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.alone,
     pytest.mark.skipif(
         not sys.platform.startswith("linux"),
         reason="processes and who listens are read from /proc, which Linux alone has",
