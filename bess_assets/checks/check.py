@@ -1,13 +1,18 @@
 """A check of a table that was just written: its name, its words, and how it asks the written files a question; and those that need no look at the file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from bess_assets.ercot.step import StepResult, Verdict, some
+from bess_assets.errors import NOT_AS_WRITTEN, DamagedError
 from bess_assets.settings import Settings
+from bess_assets.store.files import ResultTable
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES, Table
 
@@ -41,6 +46,23 @@ class Judged:
     def path(self, table_name: str) -> Path:
         """File of a result table of the year."""
         return result_path(self.settings.results, table_name, self.year)
+
+    @contextmanager
+    def reading(self, table_name: str) -> Iterator[ResultTable]:
+        """A result table of the year, to be read.
+
+        Raises:
+            BessError: its file is not there, or cannot be read.
+        """
+        path = self.path(table_name)
+        try:
+            yield ResultTable(TABLES[table_name], path)
+        except (OSError, pa.ArrowException) as error:
+            raise DamagedError(
+                f"A result file {NOT_AS_WRITTEN}: {error}",
+                file=path,
+                remedy=f"Refresh the year: bess refresh {self.year}",
+            ) from error
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a SELECT in which `{name}` means the file of the result table of that name.

@@ -12,7 +12,6 @@ from bess_assets.ercot.arrays import IntArray, distinct
 from bess_assets.ercot.calendar import day_of_number, operating_year
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Verdict, some
-from bess_assets.errors import NOT_AS_WRITTEN, DamagedError
 
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE_USD = 1e-6, 0.01
 """The board and the ledgers add the same numbers in different orders."""
@@ -26,32 +25,24 @@ def _rows_by_day(judged: Judged) -> dict[tuple[str, ...], IntArray]:
     """
     year, (*series, _) = operating_year(judged.year), judged.table.key
     found: dict[tuple[str, ...], IntArray] = {}
-    try:
-        with pq.ParquetFile(judged.path(judged.table.name), read_dictionary=series) as file:
-            for group in range(file.num_row_groups):
-                rows = file.read_row_group(group, columns=[*series, "operating_day"], use_threads=False)
-                keys = [rows.column(name).combine_chunks() for name in series]
-                sizes = [len(key.dictionary) for key in keys]
-                codes = [key.indices.to_numpy() for key in keys]
-                day = rows.column("operating_day").combine_chunks().cast(pa.int32()).to_numpy()
-                begins = np.ones(len(day), dtype=bool)  # a series and day
-                begins[1:] = np.logical_or.reduce([own[1:] != own[:-1] for own in (*codes, day)])
-                first = np.flatnonzero(begins)
-                code = np.ravel_multi_index([own[first] for own in codes], sizes)
-                place = code * (year.days + 2) + (day[first] - year.first_day + 1).clip(0, year.days + 1)
-                counts = np.zeros((math.prod(sizes), year.days + 2), dtype=np.int64)
-                np.add.at(counts.reshape(-1), place, np.diff(first, append=len(day)))
-                for n in np.flatnonzero(counts.any(axis=1)).tolist():
-                    texts = zip(keys, np.unravel_index(n, sizes), strict=True)
-                    name = tuple(str(key.dictionary[int(own)]) for key, own in texts)
-                    found[name] = found.get(name, 0) + counts[n]
-    except (OSError, pa.ArrowException) as error:
-        path = judged.path(judged.table.name)
-        raise DamagedError(
-            f"A result file {NOT_AS_WRITTEN}: {error}",
-            file=path,
-            remedy=f"Refresh the year: bess refresh {judged.year}",
-        ) from error
+    with judged.reading(judged.table.name) as table, pq.ParquetFile(table.path, read_dictionary=series) as file:
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group, columns=[*series, "operating_day"], use_threads=False)
+            keys = [rows.column(name).combine_chunks() for name in series]
+            sizes = [len(key.dictionary) for key in keys]
+            codes = [key.indices.to_numpy() for key in keys]
+            day = rows.column("operating_day").combine_chunks().cast(pa.int32()).to_numpy()
+            begins = np.ones(len(day), dtype=bool)  # a series and day
+            begins[1:] = np.logical_or.reduce([own[1:] != own[:-1] for own in (*codes, day)])
+            first = np.flatnonzero(begins)
+            code = np.ravel_multi_index([own[first] for own in codes], sizes)
+            place = code * (year.days + 2) + (day[first] - year.first_day + 1).clip(0, year.days + 1)
+            counts = np.zeros((math.prod(sizes), year.days + 2), dtype=np.int64)
+            np.add.at(counts.reshape(-1), place, np.diff(first, append=len(day)))
+            for n in np.flatnonzero(counts.any(axis=1)).tolist():
+                texts = zip(keys, np.unravel_index(n, sizes), strict=True)
+                name = tuple(str(key.dictionary[int(own)]) for key, own in texts)
+                found[name] = found.get(name, 0) + counts[n]
     return found
 
 

@@ -4,22 +4,25 @@ Each question to the tables gives several measures at once, so that a ledger is 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from bess_assets.checks.check import Judged
-from bess_assets.ercot.products import PRODUCTS, RTC_FIRST_DAY
+from bess_assets.checks.hours import LAGS, Hours, correlation, gain, mean_of_known, moved, sum_of_known
+from bess_assets.ercot.arrays import BoolArray, FloatArray
+from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.store.paths import result_path
 
 FLEET = "the fleet"
 YEAR = 0
 """Stands for the month of a measure of the whole year."""
-LAGS = (-6, -5, -1, 0, 1, 5, 6)
-"""Hours: an hour for a wrong label or summer time, five and six for UTC."""
 _NEAR = (-1, 0, 1)
 """Those of a single node or battery, whose correlation without a lag falls by itself where it is more."""
-_ALIKE = 0.5  # of a day
+_ALIKE, _LEAST_OF_A_DAY = 0.5, 12  # of a day: correlation, and hours
 _LEAST_ALIKE = 0.25  # correlation at the best lag: below it a lag says nothing
 LEAST_SUBJECTS, LEAST_MONTHS = 3, 4
 _LEAST_USD_PER_MWH = 5.0  # of a mean: near zero a ratio says nothing
@@ -47,89 +50,101 @@ Place = tuple[str, int]
 Rows = Iterator[tuple[str, str, int, Any]]
 
 MONTH = "month(operating_day)"
-_HOUR = "epoch(interval_start)::BIGINT // 3600"
-_FIRST = "epoch(interval_start)::BIGINT % 3600 = 0"
-_EVERY_OTHER = "h % 2 = 0"  # hour: half of them say of a node what all do
-# A system-wide price or a sum over the fleet is held against the day-ahead prices of the point that has most of them.
-_ONE_POINT = (
-    "settlement_point = (SELECT settlement_point FROM {price_daily} GROUP BY settlement_point "
-    "ORDER BY sum(da_known_hours) DESC, settlement_point LIMIT 1)"
-)
 
 
-def _correlations(series: str, with_: str, lags: Sequence[int] = LAGS) -> str:
-    return ", ".join(_corr(series, f"{with_}_{LAGS.index(lag)}") for lag in lags)
+def _grid(judged: Judged, ledger: str, *columns: str, each: int = 1) -> tuple[list[str], list[np.ndarray]]:
+    """Series of a ledger, and columns of numbers as grids of them by every so many-th step: of a ledger of quarter-hours by hour."""
+    with judged.reading(ledger) as table:
+        names = table.batteries()
+        rows = ([own[::each] for own in table.numbers([*columns], n).values()] for n in range(len(names)))
+        return names, [np.array(grid) for grid in zip(*rows, strict=True)]
 
 
-def _corr(one: str, other: str) -> str:
-    """The correlation of two series, null where one of them does not move."""
-    return f"nullif(corr({one}, {other}), 'NaN'::DOUBLE)"
+def _hourly(judged: Judged) -> Rows:
+    """Values and times of prices, and times of clearing prices and flows against the day-ahead prices of the point that has most of them."""
+    hours, names = Hours(judged.year), ("rt_price_usd_per_mwh", "da_price_usd_per_mwh")
+    points, usd = _grid(judged, "bess_prices", *names, each=QUARTER_HOURS_PER_HOUR)
+    da = np.full(len(hours.month), np.nan)
+    if points:
+        yield from _prices(hours, points, usd)
+        da = usd[1][(~np.isnan(usd[1])).sum(axis=1).argmax()]
+    yield from _clearing(judged, hours, da)
+    yield from _flow_times(judged, hours, da)
 
 
-def _gain_of_days(correlations: str) -> str:
-    """The largest gain of a day at its best lag, of days on which two series agree at that lag."""
-    return f"max(list_max({correlations}) - {correlations}[{LAGS.index(0) + 1}]) FILTER (list_max({correlations}) >= {_ALIKE})"
+def _prices(hours: Hours, points: Sequence[str], usd: Sequence[FloatArray]) -> Rows:
+    """Values and times of prices, of the first quarter-hour of each hour; real-time and day-ahead ones, of the shape (points, hours)."""
+    rt, da = (np.arcsinh(own / 10) for own in usd)
+    fleet = [mean_of_known(own) for own in (rt, da)]
+    yield from _days_of_prices(hours, *fleet)
+    with_da = moved(fleet[1])
+    for month, own in hours.months():
+        at, more = gain(correlation(fleet[0][own], with_da[:, own]))
+        yield "fleet_rt_with_da", FLEET, month, at
+        yield "fleet_rt_lag", FLEET, month, more
+    found: dict[int, dict[str, FloatArray]] = {}
+    with_fleet = [moved(own, _NEAR) for own in fleet]
+    for month, whole in hours.months():
+        own = np.flatnonzero(hours.every_other[whole]) + whole.start  # half of them say of a node what all do
+        known = np.minimum(*((~np.isnan(prices[:, own])).sum(axis=1) for prices in usd))
+        told = (known >= _LEAST_HOURS / 2) & (len(points) >= LEAST_SUBJECTS)
+        values = found[month] = {}
+        for market, at, prices, level, other in zip(("rt", "da"), with_fleet, usd, (rt, da), usd[::-1], strict=True):
+            values |= _values(market, prices[:, own], other[:, own])
+            correlations = correlation(level[:, None, own], at[:, own])
+            for name, figure in zip(("with_fleet", "lag"), gain(correlations), strict=True):
+                values[f"{market}_{name}"] = np.where(told, figure, np.nan)
+    for n, point in enumerate(points):
+        for month, values in found.items():
+            for name, of_points in values.items():
+                yield name, point, month, of_points[n]
 
 
-def _gain(correlations: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """The correlation without a lag, in the middle, and how much larger it is at the best lag; unknown where the first is."""
-    at = correlations[len(correlations) // 2]
-    return at, None if at is None else max(value for value in correlations if value is not None) - at
+def _days_of_prices(hours: Hours, rt: FloatArray, da: FloatArray) -> Rows:
+    """Levels and times of the fleet's real-time prices by day, against day-ahead ones."""
+    by_day = [hours.by_day(own) for own in (rt, da)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.sinh(by_day[0]) / np.sinh(by_day[1])
+    high = np.fmax(*np.abs(by_day)) >= np.arcsinh(_OF_AN_HOUR / 10)
+    enough = high.sum(axis=1) >= _LEAST_OF_A_DAY
+    ratio = _median(np.where(high & enough[:, None], ratios, np.nan))
+    alike = correlation(by_day[0][:, None], hours.by_day(moved(da)).swapaxes(0, 1))
+    for month, _ in hours.months():
+        own = hours.month_of_day == month
+        yield "day_rt_over_da_highest", FLEET, month, np.fmax.reduce(ratio[own])
+        yield "day_rt_over_da_lowest", FLEET, month, np.fmin.reduce(ratio[own])
+        yield "day_rt_lag", FLEET, month, _gain_of_days(alike[own])
 
 
-def _values(price: str, other: str) -> str:
-    """Columns that describe the values of a price: shares of whole numbers and zeros, its highest values, and how many lost a thousands separator."""
-    whole = f"{price} = round({price})"
-    torn = f"{price} BETWEEN 1 AND 9 AND {whole} AND {other} >= greatest(10 * {price}, 50)"
-    return f"avg(({whole} AND {price} <> 0)::INT), avg(({price} = 0)::INT), max({price}, {AT_BOUND + 1}), count(*) FILTER ({torn})"
+def _gain_of_days(alike: FloatArray) -> float:
+    """The largest gain of a day at its best lag, of days on which two series agree at that lag; NaN where there is none."""
+    at, more = gain(alike)
+    return float(np.fmax.reduce(np.where(at + more >= _ALIKE, more, np.nan)))
 
 
-def _prices(judged: Judged) -> Rows:
-    """Values and times of prices, of the first quarter-hour of each hour."""
-    lagged = ", ".join(
-        f"lag(rt, {lag}) OVER w AS rt_{n}, lag(da, {lag}) OVER w AS da_{n}" for n, lag in enumerate(LAGS)
-    )
-    of_a_day = f"greatest(abs(rt), abs(da)) >= asinh({_OF_AN_HOUR} / 10)"
-    rows = judged.ask(
-        f"WITH hourly AS MATERIALIZED (SELECT settlement_point AS p, {_HOUR} AS h, operating_day AS d, rt_price_usd_per_mwh AS rt_price, "
-        f"da_price_usd_per_mwh AS da_price, asinh(rt_price / 10) AS rt, asinh(da_price / 10) AS da FROM {{bess_prices}} WHERE {_FIRST}), "
-        "fleet AS (SELECT h, any_value(d) AS d, avg(rt) AS rt, avg(da) AS da FROM hourly GROUP BY h), "
-        f"lagged AS MATERIALIZED (SELECT h, d, month(d) AS m, rt, da, {lagged} FROM fleet WINDOW w AS (ORDER BY h)), "
-        f"days AS (SELECT month(d) AS m, [{_correlations('rt', 'da')}] AS alike, median(sinh(rt) / sinh(da)) FILTER ({of_a_day}) AS ratio, "
-        f"count(*) FILTER ({of_a_day}) AS n FROM lagged GROUP BY d) "
-        "SELECT 'days' AS what, '' AS p, m, [max(ratio) FILTER (n >= 12), min(ratio) FILTER (n >= 12), "
-        f"{_gain_of_days('alike')}] AS rt, NULL AS da, NULL, NULL "
-        "FROM days GROUP BY m "
-        f"UNION ALL SELECT 'fleet', '', m, [{_correlations('rt', 'da')}], NULL, NULL, NULL FROM lagged GROUP BY m "
-        f"UNION ALL SELECT 'node', p, lagged.m, [{_correlations('hourly.rt', 'rt', _NEAR)}], [{_correlations('hourly.da', 'da', _NEAR)}], "
-        f"row({_values('rt_price', 'da_price')}, count(rt_price)), row({_values('da_price', 'rt_price')}, count(da_price)) "
-        f"FROM hourly JOIN lagged USING (h) WHERE {_EVERY_OTHER} GROUP BY ALL ORDER BY what, p, m"
-    )
-    nodes = len({point for what, point, *_ in rows if what == "node"})
-    for what, point, month, rt_times, da_times, of_rt, of_da in rows:
-        if what == "days":
-            for name, value in zip(("over_da_highest", "over_da_lowest", "lag"), rt_times, strict=True):
-                yield f"day_rt_{name}", FLEET, month, value
-        elif what == "fleet":
-            with_da, gain = _gain(rt_times)
-            yield "fleet_rt_with_da", FLEET, month, with_da
-            yield "fleet_rt_lag", FLEET, month, gain
-        else:
-            for market, times, values in (("rt", rt_times, of_rt), ("da", da_times, of_da)):
-                yield from _of_a_price(market, point, month, values)
-                if nodes >= LEAST_SUBJECTS and of_rt[-1] >= _LEAST_HOURS / 2 <= of_da[-1]:
-                    with_fleet, gain = _gain(times)
-                    yield f"{market}_with_fleet", point, month, with_fleet
-                    yield f"{market}_lag", point, month, gain
+def _median(rows: FloatArray) -> FloatArray:
+    """Median of what is known over the last axis, NaN where nothing is."""
+    known = (~np.isnan(rows)).sum(axis=-1)
+    ordered, at = np.sort(rows, axis=-1), np.maximum(known - 1, 0)
+    middle = (
+        np.take_along_axis(ordered, (at // 2)[..., None], -1) + np.take_along_axis(ordered, (known // 2)[..., None], -1)
+    ) / 2
+    return np.where(known > 0, middle[..., 0], np.nan)
 
 
-def _of_a_price(market: str, point: str, month: int, values: Iterable[Any]) -> Rows:
-    whole, zero, top, torn, _ = values
-    yield f"{market}_whole", point, month, whole
-    yield f"{market}_zero", point, month, zero
-    yield f"{market}_torn", point, month, torn
-    if top and 0 < top[0] < _LEAST_CAP_USD:
-        yield f"{market}_at_bound", point, month, top.count(top[0]) if top[0] == round(top[0]) else 0
+def _values(market: str, price: FloatArray, other: FloatArray) -> dict[str, FloatArray]:
+    """What prices of points look like: shares of whole numbers and zeros, how many lost a thousands separator, how many stand at one whole highest value."""
+    whole, known = price == np.round(price), np.maximum((~np.isnan(price)).sum(axis=1), 1)
+    torn = (price >= 1) & (price <= 9) & whole & (other >= np.maximum(10 * price, 50))
+    highest = np.fmax.reduce(price, axis=1)
+    at = np.minimum((price == highest[:, None]).sum(axis=1), AT_BOUND + 1)
+    bound = np.where(highest == np.round(highest), at, 0.0)
+    return {
+        f"{market}_whole": (whole & (price != 0)).sum(axis=1) / known,
+        f"{market}_zero": (price == 0).sum(axis=1) / known,
+        f"{market}_torn": torn.sum(axis=1),
+        f"{market}_at_bound": np.where((highest > 0) & (highest < _LEAST_CAP_USD), bound, np.nan),
+    }
 
 
 def _levels(judged: Judged) -> Rows:
@@ -158,8 +173,6 @@ def _levels(judged: Judged) -> Rows:
 
 def _basis(judged: Judged) -> Rows:
     """How much better the real-time prices of two nodes fit each other's day-ahead prices than their own: of each node, with the node that fits best."""
-    import numpy as np  # noqa: PLC0415  `bess status` knows checks without it
-
     daily = judged.ask(
         f"SELECT {MONTH} AS m, settlement_point AS p, list(rt_mean_usd_per_mwh ORDER BY operating_day), list(da_mean_usd_per_mwh ORDER BY operating_day), "
         "list(day(operating_day) ORDER BY operating_day) "
@@ -183,38 +196,36 @@ def _basis(judged: Judged) -> Rows:
             yield "rt_of_another", point, month, value
 
 
-def _clearing(judged: Judged) -> Rows:
-    lagged = ", ".join(f"lag(da, {lag}) OVER w AS da_{n}" for n, lag in enumerate(LAGS))
-    rows = judged.ask(
-        f"WITH energy AS (SELECT {_HOUR} AS h, {MONTH} AS m, da_price_usd_per_mwh AS da FROM {{bess_prices}} WHERE {_FIRST} AND {_ONE_POINT}), "
-        f"lagged AS (SELECT h, m, da, {lagged} FROM (SELECT h, m, asinh(da / 10) AS da FROM energy) WINDOW w AS (ORDER BY h)), "
-        "level AS (SELECT m, avg(da) AS energy FROM energy GROUP BY m), "
-        f"cleared AS (SELECT product AS p, {_HOUR} AS h, mcpc_usd_per_mw AS v, operating_day AS d, "
-        f"max(v) OVER (PARTITION BY product, {MONTH}) AS top FROM {{as_revenue}} "
-        "WHERE battery = (SELECT min(battery) FROM {bess_registry}) AND exists), "
-        "days AS (SELECT p, month(d) AS m, max(middle) / nullif(median(middle), 0) AS highest "
-        "FROM (SELECT p, d, median(v) AS middle FROM cleared GROUP BY p, d) GROUP BY ALL) "
-        "SELECT p, m, any_value(highest), any_value(energy), avg(v), avg((v = 0)::INT), avg((v = round(v))::INT) FILTER (v <> 0), "
-        f"count(*) FILTER (v = top AND top = round(top) AND top > 0 AND top < {_LEAST_CAP_USD}), {_correlations('asinh(v / 10)', 'da')} "
-        f"FROM cleared JOIN lagged USING (h) JOIN level USING (m) JOIN days USING (p, m) WHERE v IS NOT NULL "
-        f"GROUP BY p, m HAVING count(*) >= {_LEAST_HOURS} ORDER BY p, m"
-    )
+def _clearing(judged: Judged, hours: Hours, da: FloatArray) -> Rows:
+    """Levels, values and times of clearing prices, which every battery's ledger says, against day-ahead energy prices."""
+    with judged.reading("as_revenue") as table:
+        usd, exists = (
+            table.numbers(["mcpc_usd_per_mw", "exists"], 0).values() if table.batteries() else np.empty((2, 0))
+        )
+    cleared = np.where(exists > 0, usd, np.nan).reshape(len(PRODUCTS), -1)
+    with_da, levels = moved(np.arcsinh(da / 10)), {month: mean_of_known(da[own]) for month, own in hours.months()}
     means: defaultdict[int, dict[str, float]] = defaultdict(dict)
-    levels: dict[int, float] = {}
-    for product, month, of_a_day, energy, mean, zero, whole, at, *correlations in rows:
-        yield "mcpc_of_a_day", product, month, of_a_day
-        means[month][product], levels[month] = mean, energy
-        yield "mcpc_zero", product, month, zero
-        yield "mcpc_whole", product, month, whole
-        yield "mcpc_at_bound", product, month, at
-        yield "mcpc_lag", product, month, _gain(correlations)[1]
-        yield "mcpc_over_da", product, month, mean / energy if energy and energy >= _LEAST_USD_PER_MWH else None
-    for month, own in means.items():
-        energy = levels[month]
-        if energy and energy >= _LEAST_USD_PER_MWH:
-            yield "mcpc_all_over_da", FLEET, month, sum(own.values()) / energy
-        for product, mean in own.items():
-            others = [value for name, value in own.items() if name != product]
+    for product, of_year in sorted(zip(PRODUCTS, cleared, strict=True), key=itemgetter(0)) if cleared.size else ():
+        of_days = _median(hours.by_day(of_year))
+        for month, of_month in hours.months():
+            own = of_year[of_month]
+            known = own[~np.isnan(own)]
+            if len(known) < _LEAST_HOURS:
+                continue
+            days, there, top = of_days[hours.month_of_day == month], known[known != 0], known.max()
+            means[month][product] = mean = known.mean()
+            yield "mcpc_of_a_day", product, month, np.fmax.reduce(days) / usual if (usual := _median(days)) else None
+            yield "mcpc_zero", product, month, (known == 0).mean()
+            yield "mcpc_whole", product, month, (there == np.round(there)).mean() if len(there) else None
+            at_bound = top == np.round(top) and 0 < top < _LEAST_CAP_USD
+            yield "mcpc_at_bound", product, month, np.count_nonzero(known == top) if at_bound else 0
+            yield "mcpc_lag", product, month, gain(correlation(np.arcsinh(own / 10), with_da[:, of_month]))[1]
+            yield "mcpc_over_da", product, month, mean / levels[month] if levels[month] >= _LEAST_USD_PER_MWH else None
+    for month, of_products in means.items():
+        if levels[month] >= _LEAST_USD_PER_MWH:
+            yield "mcpc_all_over_da", FLEET, month, sum(of_products.values()) / levels[month]
+        for product, mean in of_products.items():
+            others = [value for name, value in of_products.items() if name != product]
             if others and (middle := median(others)) > 0:
                 yield "mcpc_over_others", product, month, mean / middle
     for product in PRODUCTS:
@@ -338,53 +349,43 @@ def _at_work(battery: str, months: Mapping[int, tuple[float, ...]], year: int) -
             yield "discharge", battery, month, values[3]
 
 
-def _flow_times(judged: Judged) -> Rows:
-    lagged = ", ".join(
-        f"lag(da, {lag}) OVER w AS da_{n}, lag(award, {-lag}) OVER w AS award_{n}" for n, lag in enumerate(LAGS)
-    )
-    near = ", ".join(_corr("flow", award) for award in ("before", "award", "after"))
-    rows = judged.ask(
-        f"WITH price AS (SELECT {_HOUR} AS h, operating_day AS d, asinh(da_price_usd_per_mwh / 10) AS da FROM {{bess_prices}} "
-        f"WHERE {_FIRST} AND {_ONE_POINT}), "
-        f"awards AS (SELECT battery, {_HOUR} AS h, day(operating_day) <= {_DAYS_OF_BATTERIES} AS near, award_mw AS award, "
-        "stated_price_usd_per_mwh IS NOT NULL AS there FROM {bess_awards}), "
-        # read twice, each time to be summed at once: all of a year's flows are a third of a gigabyte
-        f"flows AS (SELECT battery, {_HOUR} AS h, day(operating_day) <= {_DAYS_OF_BATTERIES} AS near, discharge_mwh - charge_mwh AS flow "
-        f"FROM {{bess_dispatch}} WHERE {_FIRST}), "
-        "award AS (SELECT h, sum(award) AS award FROM awards GROUP BY h), flow AS (SELECT h, sum(flow) AS flow, count(flow) AS known FROM flows GROUP BY h), "
-        f"lagged AS (SELECT h, d, {lagged} FROM price LEFT JOIN award USING (h) WINDOW w AS (ORDER BY h)), "
-        "of_fleet AS MATERIALIZED (SELECT * FROM lagged JOIN flow USING (h)), "
-        f"days AS (SELECT month(d) AS m, [{_correlations('flow', 'da')}] AS alike FROM of_fleet WHERE known >= {LEAST_SUBJECTS} GROUP BY d), "
-        "own AS (SELECT *, lag(award) OVER w AS before, lead(award) OVER w AS after, NOT there AND lag(there) OVER w AND lead(there) OVER w AS lacking "
-        "FROM awards WHERE near WINDOW w AS (PARTITION BY battery ORDER BY h)) "
-        f"SELECT '' AS battery, month(d) AS m, [{_correlations('flow', 'da')}] AS with_price, [{_correlations('flow', 'award')}] AS with_award FROM of_fleet "
-        f"GROUP BY m HAVING count(flow) >= {_LEAST_HOURS} "
-        f"UNION ALL SELECT '', m, [{_gain_of_days('alike')}], NULL FROM days GROUP BY m "
-        f"UNION ALL SELECT battery, {YEAR}, [{near}], [sum(award) FILTER (award > 0 AND flow IS NOT NULL), 4 * sum(greatest(flow, 0)) FILTER (award > 0), "
-        "avg(lacking::INT)] "
-        "FROM own JOIN (SELECT * EXCLUDE near FROM flows WHERE near) USING (battery, h) GROUP BY battery ORDER BY ALL"
-    )
-    for battery, month, with_price, with_award in rows:
-        if battery:
-            yield from _of_battery(battery, with_price, *with_award)
-        elif with_award is None:
-            yield "day_flow_lag", FLEET, month, with_price[0]
-        else:
-            for name, (alike, gain) in (("fleet_flow_lag", _gain(with_price)), ("fleet_award_lag", _gain(with_award))):
-                if alike is not None and alike + (gain or 0) >= _LEAST_ALIKE:
-                    yield name, FLEET, month, gain
+def _flow_times(judged: Judged, hours: Hours, da_usd: FloatArray) -> Rows:
+    """Times of flows against day-ahead prices and awards, of the fleet and of each battery."""
+    da = moved(np.arcsinh(da_usd / 10))
+    batteries, (award, stated) = _grid(judged, "bess_awards", "award_mw", "stated_price_usd_per_mwh")
+    names = ("discharge_mwh", "charge_mwh")
+    _, (discharge, charge) = _grid(judged, "bess_dispatch", *names, each=QUARTER_HOURS_PER_HOUR)
+    flow = discharge - charge
+    known = (~np.isnan(flow)).sum(axis=0)
+    fleet_flow, fleet_award = (sum_of_known(own) for own in (flow, award))
+    awards = moved(fleet_award, [-lag for lag in LAGS])
+    of_days = np.where(known >= LEAST_SUBJECTS, fleet_flow, np.nan)
+    alike_by_day = correlation(hours.by_day(of_days)[:, None], hours.by_day(da).swapaxes(0, 1))
+    for month, own in hours.months():
+        yield "day_flow_lag", FLEET, month, _gain_of_days(alike_by_day[hours.month_of_day == month])
+        for name, other in (("fleet_flow_lag", da), ("fleet_award_lag", awards)):
+            if np.count_nonzero(known[own]) >= _LEAST_HOURS:
+                yield name, FLEET, month, _gain_if_alike(correlation(fleet_flow[own], other[:, own]))
+    near = hours.in_first_days(_DAYS_OF_BATTERIES)
+    for battery, *of_battery in zip(batteries, award[:, near], flow[:, near], ~np.isnan(stated[:, near]), strict=True):
+        yield from _of_battery(battery, *of_battery)
 
 
-def _of_battery(
-    battery: str, times: Sequence[float | None], sold: float | None, flowed: float | None, lacking: float | None
-) -> Rows:
-    """Measures of a battery's energy awards against its own flows."""
-    yield "row_lacking", battery, YEAR, lacking
-    alike, gain = _gain(times)
-    if alike is not None and alike + (gain or 0) >= _LEAST_ALIKE:
-        yield "award_lag", battery, YEAR, gain
-    if sold and sold >= _LEAST_SOLD_MWH:
-        yield "flow_over_award", battery, YEAR, (flowed or 0.0) / sold
+def _of_battery(battery: str, award: FloatArray, flow: FloatArray, there: BoolArray) -> Rows:
+    """Measures of a battery's energy awards by hour against its own flows, and hours without a row between two with one."""
+    lacking = ~there[1:-1] & there[:-2] & there[2:]
+    unknown = int(not there[0] and there[1]) + int(not there[-1] and there[-2])  # of an end one neighbour is not known
+    yield "row_lacking", battery, YEAR, np.count_nonzero(lacking) / (len(there) - unknown)
+    yield "award_lag", battery, YEAR, _gain_if_alike(correlation(flow, moved(award, (1, 0, -1))))
+    sold = award[(award > 0) & ~np.isnan(flow)].sum()
+    if sold >= _LEAST_SOLD_MWH:
+        yield "flow_over_award", battery, YEAR, QUARTER_HOURS_PER_HOUR * np.fmax(flow[award > 0], 0.0).sum() / sold
+
+
+def _gain_if_alike(correlations: FloatArray) -> float | None:
+    """The gain at the best lag of two series that are alike there."""
+    at, more = gain(correlations)
+    return float(more) if at + more >= _LEAST_ALIKE else None
 
 
 def _days(judged: Judged) -> Rows:
@@ -434,7 +435,7 @@ def _fleet_before(judged: Judged) -> Rows:
         yield "capacity_before", battery, YEAR, new / old if old and new else None
 
 
-MEASURES = (_prices, _levels, _basis, _clearing, _real_time_as, _awards, _flow_times, _days, _fleet_before)
+MEASURES = (_hourly, _levels, _basis, _real_time_as, _awards, _days, _fleet_before)
 
 
 def measure(judged: Judged) -> dict[str, dict[Place, float]]:
@@ -442,6 +443,6 @@ def measure(judged: Judged) -> dict[str, dict[Place, float]]:
     found: defaultdict[str, dict[Place, float]] = defaultdict(dict)
     for ask in MEASURES:
         for name, subject, month, value in ask(judged):
-            if value is not None:
+            if value is not None and not np.isnan(value):
                 found[name][subject, month] = float(value)
     return dict(found)

@@ -225,9 +225,9 @@ def _shift(by_hour: np.ndarray, *, edges: bool) -> tuple[int, int] | None:
         edges: whether the file should begin and end at midnight.
     """
     days = len(by_hour)
-    for hours in (by_hour, by_hour[::-1, ::-1]):
+    medians = np.array([np.median(day[day > 0]) if day.any() else np.inf for day in by_hour])
+    for hours, usual in ((by_hour, medians), (by_hour[::-1, ::-1], medians[::-1])):
         filled = hours > 0
-        usual = np.array([np.median(day[day > 0]) if day.any() else np.inf for day in hours])
         empty = np.where(filled.any(axis=1), filled.argmax(axis=1), 0)
         over = _leading(hours >= _TWICE * usual[:, None])
         between = np.flatnonzero(filled)

@@ -3,19 +3,22 @@
 from collections import defaultdict
 from datetime import UTC, date, datetime
 
-import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.checks.check import Judged
 from bess_assets.checks.comparisons import COMPARISONS, Comparison, breaches
-from bess_assets.checks.measures import FLEET, YEAR, _awards, _basis, _corr, _real_time_as
+from bess_assets.checks.hours import Hours, correlation, gain, moved
+from bess_assets.checks.measures import FLEET, YEAR, _awards, _basis, _real_time_as
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import StepResult
 from bess_assets.store.paths import result_path
 from bess_assets.tables import DAILY_REVENUE, TABLES, arrow_schema
 from bess_assets_tests.made_home import write_rows
+
+NAN = float("nan")
 
 
 def compare(against="", low=0.5, high=2.0, **values):
@@ -149,8 +152,22 @@ def test_real_time_services_are_held_against_day_ahead_ones(settings):
 
 
 def test_a_series_that_does_not_move_has_no_correlation_with_another():
-    still, same = (
-        duckdb.sql(f"SELECT {_corr(*of)} FROM (VALUES (1.0, 2.0, 4.0), (1.0, 3.0, 6.0)) AS t(a, b, c)").fetchall()
-        for of in ("ab", "bc")
-    )
-    assert (still, same) == ([(None,)], [(1.0,)])
+    still, moving, with_a_hole = np.full(3, 0.1), np.array([1.0, 2.0, 4.0]), np.array([2.0, NAN, 8.0])
+    assert np.isnan(correlation(still, moving))
+    assert correlation(moving, with_a_hole) == pytest.approx(1.0)
+    assert correlation(moving, -moving) == pytest.approx(-1.0)
+
+
+def test_a_series_an_hour_late_fits_best_once_it_is_moved_back():
+    late = np.array([3.0, 1.0, 2.0, 5.0, 4.0, 7.0, 0.0, 6.0])
+    right = moved(late, [-1])[0]
+    at, more = gain(correlation(right, moved(late, (-1, 0, 1))))
+    assert (at + more, right.tolist()[:7]) == (pytest.approx(1.0), late.tolist()[1:])
+
+
+def test_days_have_their_hours_and_months_their_days():
+    hours = Hours(2024)
+    whole = hours.by_day(np.ones(len(hours.month)))
+    assert np.bincount(np.nansum(whole, axis=1).astype(int))[23:].tolist() == [1, 364, 1]
+    assert [own.stop - own.start for _, own in hours.months()][:3] == [31 * 24, 29 * 24, 31 * 24 - 1]
+    assert hours.in_first_days(4).sum() == 12 * 4 * 24 + 1  # 3 November is the autumn day
