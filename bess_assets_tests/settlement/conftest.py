@@ -8,7 +8,7 @@ from bess_assets_tests.settlement.small import Settled, may_market, seam_market,
 @pytest.fixture(scope="session")
 def may(tmp_path_factory: pytest.TempPathFactory) -> Settled:
     """The day of 2022."""
-    return settle(tmp_path_factory.mktemp("may"), 2022, may_market())
+    return settle(tmp_path_factory.mktemp("may"), 2022, may_market(), until="what_changed")
 
 
 @pytest.fixture(scope="session")

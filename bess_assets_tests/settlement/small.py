@@ -187,13 +187,20 @@ def _leading_to(table: str) -> set[str]:
     return {table}.union(*(_leading_to(name) for name in TABLES[table].upstream))
 
 
-def settle(folder: Path, year: int, market: Mapping[str, Sequence[Row]], *, table=None, until=None) -> Settled:
-    """Every step of a year, or only those that lead to the table wanted first; `table` is the text of the user's battery table."""
+def settle(
+    folder: Path,
+    year: int,
+    market: Mapping[str, Sequence[Row]],
+    *,
+    table: str | None = None,
+    until: str = "leaderboard",
+) -> Settled:
+    """The steps that lead to the table wanted first; others are made when their rows are asked for. `table` is the text of the user's battery table."""
     environment = {"BESS_ROLLUPS": str(write(folder, year, market))}
     if table is not None:
         (folder / "batteries.csv").write_text(table, encoding="utf-8")
         environment["BESS_REGISTRY"] = str(folder / "batteries.csv")
-    return Settled(load_settings(folder / "home", environment), year).settle(_leading_to(until) if until else STEPS)
+    return Settled(load_settings(folder / "home", environment), year).settle(_leading_to(until))
 
 
 def registry(folder: Path, year: int, market, *, table=None) -> tuple[dict[str, Row], list[Finding]]:
