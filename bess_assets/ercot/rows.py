@@ -495,7 +495,7 @@ class YearRows:
         numbers: Sequence[str],
         texts: Mapping[str, Codes] | None = None,
         step_seconds: int = 0,
-        leave_out: tuple[str, str] = ("", ""),
+        leave_out: tuple[str, Callable[[str], bool]] | None = None,
         compared: Sequence[str] = (),
     ) -> None:
         """Say what is read.
@@ -507,7 +507,7 @@ class YearRows:
             numbers: number columns wanted.
             texts: text columns wanted, each with its codes.
             step_seconds: length of the steps that rows are placed at; an hour or a quarter-hour, as the dataset has them, if not given; an hour for runs.
-            leave_out: a column and the text in it of rows to pass over.
+            leave_out: a column, and which texts in it mark rows to pass over.
             compared: number columns wanted that no figure is made of: what is odd about them is no finding.
         """
         self._year = inputs.year
@@ -533,7 +533,7 @@ class YearRows:
             yield from self._decided()
 
     def _batches(self) -> Iterator[PlacedRows]:
-        columns = [self._key, *self._numbers, *self._texts, self._leave_out[0]]
+        columns = [self._key, *self._numbers, *self._texts, *(self._leave_out or ())[:1]]
         for _, parts in groupby(self._paths, parts_of_one):
             paths = list(parts)
             evidence = TimeEvidence(self._dataset, paths[0])
@@ -565,9 +565,13 @@ class YearRows:
         return self._placed(rows.keep(np.flatnonzero(known)[placed]), series[placed], utc[placed])
 
     def _passed_over(self, rows: Rows) -> BoolArray:
-        column, left_out = self._leave_out
+        """True for rows to pass over; one False for all where there is none."""
+        if self._leave_out is None:
+            return np.zeros(1, dtype=bool)
+        column, leaves_out = self._leave_out
         codes, texts = rows.texts(column)
-        return np.asarray(codes == texts.index(left_out) if left_out in texts else np.False_)
+        flags = np.array([*map(leaves_out, texts), False])
+        return flags[codes] if flags.any() else flags[-1:]
 
     def _hold(self, utc: IntArray, rows: IntArray) -> None:
         placed = (utc >= 0) & (rows > 0)

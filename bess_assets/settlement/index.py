@@ -5,7 +5,7 @@ the days since its battery was first active, as the average of a board does; `ac
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,13 +78,15 @@ def index_intervals(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         if since.get(row["battery"]):
             members[row["battery"]] += [m for m in _memberships(row) if m["kind"] in {FLEET, "duration"}]
     classes = sorted({member["class"] for own in members.values() for member in own})
-    usd = {name: np.zeros((len(STREAMS), year.quarter_hours)) for name in classes}
-    known = {name: np.zeros((len(STREAMS), year.quarter_hours), dtype=bool) for name in classes}
+    # energy by quarter-hour, services by hour
+    day_of, shapes = (year.quarter_hour_day, year.hour_day), ((2, year.quarter_hours), (len(PRODUCTS), year.hours))
+    usd = {name: [np.zeros(shape) for shape in shapes] for name in classes}
+    known = {name: [np.zeros(shape, dtype=bool) for shape in shapes] for name in classes}
     mw = {name: np.zeros(year.days) for name in classes}
     count = {name: np.zeros(year.days, dtype=np.int64) for name in classes}
     month_of = np.array([day_of_number(number).month for number in days.numbers.tolist()])
 
-    def of(n: int, battery: str, _: slice) -> tuple[str, FloatArray | None]:
+    def of(n: int, battery: str, _: slice) -> tuple[str, tuple[FloatArray, FloatArray] | None]:
         return battery, _streams(inputs, n) if battery in members else None
 
     for battery, streams in each_battery(inputs, of):
@@ -94,19 +96,25 @@ def index_intervals(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         there: defaultdict[str, FloatArray] = defaultdict(lambda: np.zeros(year.days))
         for member in members[battery]:
             there[member["class"]] += np.where(begun & (month_of == member["month"]), member["capacity_mw"] or 0.0, 0.0)
-        found, dollars = ~np.isnan(streams), np.nan_to_num(streams)
+        for k, (own, day) in enumerate(zip(streams, day_of, strict=True)):
+            found, dollars = ~np.isnan(own), np.nan_to_num(own)
+            for name, capacity in there.items():
+                where = (capacity > 0)[day]
+                usd[name][k] += dollars * where
+                known[name][k] |= found & where
         for name, capacity in there.items():
-            where = (capacity > 0)[year.quarter_hour_day]
-            usd[name] += dollars * where
-            known[name] |= found & where
             mw[name] += capacity
             count[name] += capacity > 0
     ledger = LedgerColumns(year, quarter_hours=True, key="class")
     for name in classes:
-        own = mw[name][year.quarter_hour_day]
+        own, dollars, found = (
+            mw[name][year.quarter_hour_day],
+            _by_quarter_hour(usd[name]),
+            _by_quarter_hour(known[name]),
+        )
         with np.errstate(invalid="ignore", divide="ignore"):
-            rates = np.where(known[name] & (own > 0), usd[name] / (1000 * own), np.nan)
-        total = np.where(known[name].any(axis=0), np.nan_to_num(rates).sum(axis=0), np.nan)
+            rates = np.where(found & (own > 0), dollars / (1000 * own), np.nan)
+        total = np.where(found.any(axis=0), np.nan_to_num(rates).sum(axis=0), np.nan)
         yield ledger.chunk(
             name,
             batteries=count[name][year.quarter_hour_day],
@@ -116,14 +124,19 @@ def index_intervals(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         )
 
 
-def _streams(inputs: Inputs, n: int) -> FloatArray:
-    """Dollars of the n-th battery by stream and quarter-hour, as its days sum them; NaN where unknown."""
+def _streams(inputs: Inputs, n: int) -> tuple[FloatArray, FloatArray]:
+    """Dollars of the n-th battery by stream of energy and quarter-hour, and by service and hour a quarter of them; as its days sum them, NaN where unknown."""
     energy = inputs.tables["energy_revenue"].numbers(["da_usd", "rt_usd", "energy_usd"], n)
     matched = ~np.isnan(energy["energy_usd"])
-    legs = [np.where(matched, energy[leg], np.nan) for leg in ("da_usd", "rt_usd")]
     services = inputs.tables["as_revenue"].numbers(["revenue_usd"], n)["revenue_usd"].reshape(len(PRODUCTS), -1)
-    by_quarter = np.repeat(services / QUARTER_HOURS_PER_HOUR, QUARTER_HOURS_PER_HOUR, axis=1)
-    return np.concatenate([np.stack(legs), by_quarter])
+    legs = np.stack([np.where(matched, energy[leg], np.nan) for leg in ("da_usd", "rt_usd")])
+    return legs, services / QUARTER_HOURS_PER_HOUR
+
+
+def _by_quarter_hour(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Streams of energy by quarter-hour and of services by hour as all streams by quarter-hour."""
+    of_energy, of_services = parts
+    return np.concatenate([of_energy, np.repeat(of_services, QUARTER_HOURS_PER_HOUR, axis=1)])
 
 
 def _memberships(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
