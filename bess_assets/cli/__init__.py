@@ -9,11 +9,12 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,6 +72,16 @@ class Options:
             self.brought = True
         return settings
 
+    def settings_with_inputs(self, years: Collection[int] | None = None) -> Settings:
+        """The same, once the copies of inputs that lie in object stores are up to date: all of them, or what these years read."""
+        settings = self.settings()
+        if settings.copied:
+            from bess_assets.store.places import bring_in
+
+            with long_work() as tell:
+                bring_in(settings, years, tell)
+        return settings
+
 
 class _Bess(click.Group):
     """Loads a command when it is used, prints the package's own errors without a traceback, ends quietly when the reader of a pipe has gone."""
@@ -125,6 +136,16 @@ def parse_years(text: str) -> tuple[int, ...]:
             raise click.BadParameter(f"{part!r} runs backwards; write {last}-{first}.")
         found.update(range(first, last + 1))
     return tuple(sorted(found))
+
+
+def all_years(_ctx: click.Context, _option: click.Parameter, given: Sequence[tuple[int, ...]]) -> list[int]:
+    """The years of several words, ascending; for the `callback` of an option or argument of type `parse_years`."""
+    return sorted({*chain(*given)})
+
+
+def years_argument(metavar: str) -> Decorator:
+    """The argument `years` of a command: any number of words of `parse_years`."""
+    return click.argument("years", metavar=metavar, type=parse_years, nargs=-1, callback=all_years)
 
 
 YEAR = click.IntRange(1000, 9999)

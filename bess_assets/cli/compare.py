@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import click
 
 from bess_assets.cli import FORMAT, YEAR, Format, Options, command, long_work, show
-from bess_assets.cli.inputs import settings_with_inputs
 from bess_assets.cli.render import table
 from bess_assets.results.answers import Answer, marked
 from bess_assets.second_settlement import compare
@@ -21,7 +20,7 @@ def compare_csv(options: Options, year: int, form: Format) -> None:
     The second settlement shares no code with the first, and writes nothing. Batteries that differ by more than a cent are shown. Exit code 1 if one
     differs by more than 0.1 % of its revenue or a report cannot be read.
     """
-    settings = settings_with_inputs(options, [year])
+    settings = options.settings_with_inputs([year])
     with long_work() as tell:
         comparison = compare.compare_reports(settings, year, tell)
     made_up = year in made_up_years(settings)

@@ -3,19 +3,24 @@
 import sys
 import webbrowser
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
-from itertools import chain
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from bess_assets.cli import Decorator, Options, command, long_work, parse_years
+from bess_assets.cli import Options, command, long_work, years_argument
 from bess_assets.cli.render import echo, paragraph, table
-from bess_assets.cli.years import exit_if_failed, files_read, refresh_with_progress, show_outcomes
+from bess_assets.cli.years import (
+    exit_if_failed,
+    refresh_with_progress,
+    refuse_other_years,
+    roll_up_with_progress,
+    show_outcomes,
+)
 from bess_assets.errors import BessError, free_bytes
 from bess_assets.settings import Settings
 from bess_assets.store.paths import files_of
-from bess_assets.store.status import FIRST_YEAR, years_known
+from bess_assets.store.status import years_known
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets.text import Column, number
 
@@ -27,12 +32,8 @@ _RESULTS_SHARE = 0.7
 """Rollups and results of a year, as a part of its packed reports: from the sizes of real rollups, an estimate."""
 
 
-def _years(text: str) -> Decorator:
-    return click.argument("years", metavar=text, type=parse_years, nargs=-1)
-
-
 @command(
-    _years("[YEAR]..."),
+    years_argument("[YEAR]..."),
     click.option("--only", multiple=True, metavar="DATASET", help="Only reports that hold this dataset; may be repeated."),
     click.option(
         "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), metavar="POSTED", help="Only what was posted since then, Central time: 2026-02-01."
@@ -41,7 +42,7 @@ def _years(text: str) -> Decorator:
     click.option("--check", is_flag=True, help="Try the login, one list and one document of each report, and print a block for a bug report."),
 )  # fmt: skip
 def fetch(
-    options: Options, years: tuple[tuple[int, ...], ...], only: Sequence[str], since: datetime | None, dry_run: bool, check: bool
+    options: Options, years: list[int], only: Sequence[str], since: datetime | None, dry_run: bool, check: bool
 ) -> None:  # fmt: skip
     """Fetch the ERCOT reports that years need into BESS_REPORTS: 2024, 2021-2024; without a year, for all years that there are.
 
@@ -57,7 +58,7 @@ def fetch(
 
         echo(check_lines(settings, datasets))
         return
-    wanted = sorted({*chain(*years)}) or years_known(settings)
+    wanted = years or years_known(settings)
     if not wanted:
         raise BessError(
             "No year is named, and there is none yet.", expected="a year", remedy="Name it: bess fetch 2024"
@@ -66,7 +67,7 @@ def fetch(
 
 
 @command(
-    _years("YEAR..."),
+    years_argument("YEAR..."),
     click.option(
         "--keep-reports",
         type=click.Choice(["yes", "no"]),
@@ -75,29 +76,23 @@ def fetch(
     ),
     click.option("--open/--no-open", "opening", default=True, help="Open the page of the last year in the browser."),
 )
-def start(options: Options, years: tuple[tuple[int, ...], ...], keep_reports: str, opening: bool) -> None:
+def start(options: Options, years: list[int], keep_reports: str, opening: bool) -> None:
     """From ERCOT's site to the page: fetch, roll up, refresh, open. Safe to repeat: what is done is not done again.
 
     The same, one by one: bess fetch YEAR, bess rollup --year YEAR, bess refresh YEAR, and the page that it names.
     """
     from bess_assets.store.fetching import remove_rolled_up
-    from bess_assets.store.roll_up import roll_up_reports
 
-    settings, wanted = options.settings(), sorted({*chain(*years)})
-    if not wanted:
+    if not years:
         raise BessError("No year is named.", expected="a year", remedy="Name it: bess start 2024")
-    done = fetch_and_show(settings, wanted, to_the_end=True)
-    with long_work() as tell:
-        rolled = roll_up_reports(
-            settings,
-            years=wanted,
-            progress=lambda n, total, what: tell(*files_read(n, total, what)),
-        )
+    settings = options.settings()
+    done = fetch_and_show(settings, years, to_the_end=True)
+    rolled = roll_up_with_progress(settings, years)
     click.echo(f"Rolled up {rolled.reports:,} reports of {rolled.files:,} files: {settings.built}")
     if keep_reports == "no":
         files, size = remove_rolled_up(settings)
         click.echo(f"Removed {files:,} report files, {size / 1e6:,.0f} MB: their rows are in the rollups.")
-    outcomes = refresh_with_progress(settings, wanted)
+    outcomes = refresh_with_progress(settings, years)
     show_outcomes(settings, outcomes)
     for year in [o.year for o in outcomes if o.year and o.state == "refreshed"][-1:]:
         page = files_of(settings.results, LEADERBOARD_REPORT, year)[0]
@@ -121,9 +116,7 @@ def fetch_and_show(
     from bess_assets.store.fetching import credentials
     from bess_assets.store.fetching import fetch as fetch_documents
 
-    last = date.today().year  # noqa: DTZ011  a year, for a message
-    if others := [year for year in years if not FIRST_YEAR <= year <= last]:
-        raise BessError(f"{others[0]} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
+    refuse_other_years(years)
     source = "ERCOT's public API" if credentials() else "ERCOT's public list (no credentials of its API are set)"
     click.echo(f"Looking for reports of {', '.join(map(str, years))} in {source}")
     with long_work() as tell:

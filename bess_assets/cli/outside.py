@@ -7,7 +7,6 @@ import click
 
 from bess_assets.checks import outside
 from bess_assets.cli import FORMAT, YEAR, Format, Options, command, show
-from bess_assets.cli.inputs import settings_with_inputs
 from bess_assets.cli.render import bold, paragraph, table
 from bess_assets.results.answers import Answer, marked
 from bess_assets.store.listing import made_up_note, made_up_years
@@ -40,7 +39,7 @@ def reconcile(options: Options, year: int, fleet: tuple[Path, ...], procured: Pa
 
     Published $/MW are those of ERCOT's files from December 2025 to July 2026, and none is shown beside made-up data.
     """
-    settings = settings_with_inputs(options, [year])
+    settings = options.settings_with_inputs([year])
     made_up = year in made_up_years(settings)
     rows = [
         *(outside.beside_fleet(settings, year, fleet) if fleet else ()),

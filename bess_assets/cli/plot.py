@@ -9,18 +9,17 @@ from bess_assets.errors import BessError
 from bess_assets.results import Results
 from bess_assets.store.listing import nothing_yet
 
-_NAMES = {"stack": "one", "day": "one", "cumulative": "some", "compare": "some", "duration": "none"}
-_EXAMPLES = {
-    "stack": "bess plot stack FLINT_1 --year 2026",
-    "day": "bess plot day FLINT_1 --day 2026-08-20",
-    "cumulative": "bess plot cumulative FLINT_1 FLINT_2",
-    "compare": "bess plot compare FLINT_1 FLINT_2",
-    "duration": "bess plot duration",
+_KINDS = {  # how many names each takes, and an example
+    "stack": ("one", "bess plot stack FLINT_1 --year 2026"),
+    "day": ("one", "bess plot day FLINT_1 --day 2026-08-20"),
+    "cumulative": ("some", "bess plot cumulative FLINT_1 FLINT_2"),
+    "compare": ("some", "bess plot compare FLINT_1 FLINT_2"),
+    "duration": ("none", "bess plot duration"),
 }
 
 
 @command(
-    click.argument("kind", type=click.Choice(list(_NAMES))),
+    click.argument("kind", type=click.Choice(list(_KINDS))),
     click.argument("names", nargs=-1),
     click.option("--year", type=YEAR, help="Of this year; the latest, if none is named."),
     click.option("--day", metavar="DAY", help="Of this day, as 2026-08-20; for the kind day."),
@@ -40,14 +39,15 @@ def plot(
     """
     from bess_assets.results import plots
 
-    wanted = {"one": len(names) == 1, "some": bool(names), "none": not names}[_NAMES[kind]]
+    how_many, example = _KINDS[kind]
+    wanted = {"one": len(names) == 1, "some": bool(names), "none": not names}[how_many]
     if not wanted or (kind == "day") != (day is not None):
-        raise BessError(f"bess plot {kind} was asked otherwise.", expected=f"as in: {_EXAMPLES[kind]}")
+        raise BessError(f"bess plot {kind} was asked otherwise.", expected=f"as in: {example}")
     path = out or Path(f"{kind}.png")
     with Results(options.settings()) as results:
         of_year = year or max(results.years(), default=None)
         if of_year is None:
             raise nothing_yet(results.folder)
-        named = {"one": names, "some": (list(names),), "none": ()}[_NAMES[kind]]
+        named = {"one": names, "some": (list(names),), "none": ()}[how_many]
         plots.save(plots.KINDS[kind](results, *named, day or of_year), path)
     click.echo(f"Written: {path}")

@@ -12,7 +12,6 @@ import click
 from bess_assets.checks.causes import CauseOfYear, causes_of_years
 from bess_assets.checks.check import CHANGES, FINDINGS
 from bess_assets.cli import Options, command
-from bess_assets.cli.inputs import settings_with_inputs
 from bess_assets.cli.render import blocks, bold, echo, echo_error, echo_warning, gathered, paragraph, table
 from bess_assets.ercot.datasets import DATASETS, find_dataset
 from bess_assets.ercot.rollup_names import BUILT_FOLDER
@@ -47,7 +46,7 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
     if datasets and not columns:
         remedy = f"Run: bess status --columns {' '.join(datasets)}"
         raise BessError("Datasets are named together with --columns.", remedy=remedy)
-    settings = settings_with_inputs(options)
+    settings = options.settings_with_inputs()
     if columns or storage:
         echo(_column_lines(settings, datasets) if columns else _storage_lines(settings), made_up_note(settings))
         return

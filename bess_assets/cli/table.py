@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from bess_assets.cli import Options, command
-from bess_assets.cli.inputs import settings_with_inputs
 from bess_assets.cli.render import echo
 from bess_assets.results import Results
 from bess_assets.text import csv_lines
@@ -35,7 +34,7 @@ def battery_table(options: Options, points: Path) -> None:
     from bess_assets.ercot.settlement_points import read_points
     from bess_assets.settlement.battery_table import Seen, fill, read_rows
 
-    settings = settings_with_inputs(options)
+    settings = options.settings_with_inputs()
     known, own = read_points(points), read_rows(settings.registry_csv) if settings.registry_csv else []
     with Results(settings) as results:
         batteries = [Seen(*row[:4]) for row in results.query(_BATTERIES).rows]

@@ -3,15 +3,13 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bess_assets.checks.causes import MOST_SHOWN, causes_of_years
-from bess_assets.cli import Options, command, long_work, parse_years
-from bess_assets.cli.inputs import settings_with_inputs
+from bess_assets.cli import Options, all_years, command, long_work, parse_years, years_argument
 from bess_assets.cli.render import echo, echo_warning, paragraph, table
 from bess_assets.cli.status import by_state, cause_lines, warn_of_unused
 from bess_assets.ercot.step import some
@@ -33,27 +31,25 @@ if TYPE_CHECKING:
 @command(
     click.argument("reports", required=False, type=click.Path(file_okay=False, path_type=Path)),
     click.option(
-        "--year", "years", type=parse_years, multiple=True, metavar="YEAR", help="Only these years: 2024, 2021-2024."
+        "--year",
+        "years",
+        type=parse_years,
+        callback=all_years,
+        multiple=True,
+        metavar="YEAR",
+        help="Only these years: 2024, 2021-2024.",
     ),
 )
-def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...], ...]) -> None:
+def rollup(options: Options, reports: Path | None, years: list[int]) -> None:
     """Turn ERCOT's report files into annual rollups at <home>/built; reports that a rollup holds already are not read again.
 
     REPORTS (else BESS_REPORTS) and its subfolders are searched for CSV files, plain, in ZIPs and in ZIPs of ZIPs; the name and the headings of a file
     say which report it is. A year that your own rollups (BESS_ROLLUPS) hold is left out. Each rollup has a manifest of its reports. A file that
     cannot be used is named and stops nothing; the exit code is then 1.
     """
-    from bess_assets.store.roll_up import roll_up_reports  # loads pyarrow
-
-    settings = settings_with_inputs(options)
+    settings = options.settings_with_inputs()
     folder = None if reports is None else reports.absolute()
-    with long_work() as tell:
-        done = roll_up_reports(
-            settings,
-            folder,
-            sorted({*chain(*years)}) or None,
-            progress=lambda n, total, what: tell(*files_read(n, total, what)),
-        )
+    done = roll_up_with_progress(settings, years or None, folder)
     echo(_rollup_lines(done), made_up_note(settings))
     if done.built:
         click.echo(f"Rollups and their manifests: {settings.built}")
@@ -69,9 +65,16 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
         sys.exit(1)
 
 
-def files_read(done: int, total: int, what: str) -> tuple[str, float | None]:
-    """The progress of a roll-up: words, and the share of its files that was read."""
-    return (f"{done + 1:,} of {total:,} files: {what}", done / total) if done < total else (what, None)
+def roll_up_with_progress(settings: Settings, years: Sequence[int] | None, reports: Path | None = None) -> "RollUp":
+    """What a roll-up of the reports did, of the folder of the settings if none is given."""
+    from bess_assets.store.roll_up import roll_up_reports  # loads pyarrow
+
+    with long_work() as tell:
+
+        def report(done: int, total: int, what: str) -> None:
+            tell(f"{done + 1:,} of {total:,} files: {what}" if done < total else what, done / total if total else None)
+
+        return roll_up_reports(settings, reports, years, progress=report)
 
 
 _BUILT = (
@@ -128,7 +131,7 @@ def _first(notes: Sequence[str], rest: str) -> list[str]:
 
 
 @command(
-    click.argument("years", metavar="[YEAR]...", type=parse_years, nargs=-1),
+    years_argument("[YEAR]..."),
     click.option(
         "--only",
         type=click.Choice(["missing", "failed", "changed"]),
@@ -136,17 +139,15 @@ def _first(notes: Sequence[str], rest: str) -> list[str]:
     ),
     click.option("--dry-run", is_flag=True, help="Say which tables would be refreshed, and why; refresh nothing."),
 )
-def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: State | None, dry_run: bool) -> None:
+def refresh(options: Options, years: list[int], only: State | None, dry_run: bool) -> None:
     """Settle years from their rollups: 2024, 2021-2024; without a year, all years that have rollups.
 
     Makes the result tables and, from them, each year's page and workbook at <results>/leaderboard_report/<year>. Uses the same Dagster jobs and
     instance as the UI. A year that fails does not stop the next; the exit code is then 1.
     """
-    wanted, last = sorted({*chain(*years)}), datetime.now(tz=UTC).year
-    if others := [year for year in wanted if not FIRST_YEAR <= year <= last]:
-        raise BessError(f"{others[0]} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
-    settings = settings_with_inputs(options, wanted)
-    wanted = wanted or (years_known(settings) if only in {"failed", "changed"} else years_available(settings))
+    refuse_other_years(years)
+    settings = options.settings_with_inputs(years)
+    wanted = years or (years_known(settings) if only in {"failed", "changed"} else years_available(settings))
     if not wanted:
         warn_of_unused(settings.rollups)
         raise BessError(
@@ -166,6 +167,13 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: State | 
     echo(_plan_lines(plans.values(), only), made_up_note(settings))
     for lack in (lack for year, plan in plans.items() for lack in lacking_room(settings, year, plan.to_refresh(only))):
         echo_warning(lack.problem)
+
+
+def refuse_other_years(years: Iterable[int]) -> None:
+    """BessError if one of the years is before the first that can be settled, or still to come."""
+    last = datetime.now(tz=UTC).year
+    if others := [year for year in years if not FIRST_YEAR <= year <= last]:
+        raise BessError(f"{others[0]} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
 
 
 def _plan_lines(plans: Iterable[YearPlan], only: State | None) -> Iterator[str]:

@@ -15,39 +15,28 @@ from typing import Any
 from bess_assets.report import site_data
 from bess_assets.report.content import Content, edition_words, read_content
 from bess_assets.report.files import board_csv
-from bess_assets.report.index_data import indices
 from bess_assets.report.page import CODE, code, fill, made_up_mark, method, page_data, script_data, year_page
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
 from bess_assets.store.listing import nothing_yet, require, size_of, yearly_files
 from bess_assets.store.paths import result_path
 from bess_assets.store.whole import read_sealed, remove_unchanged, whole, write_json
-from bess_assets.tables import ASKED_FOR, LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
+from bess_assets.tables import ASKED_FOR, LEADERBOARD, LEADERBOARD_REPORT
 
 PAGES = {
-    "index": "ERCOT battery leaderboard: all years",
-    "battery": "One battery over all years",
-    "compare": "Batteries compared",
-    "groups": "Groups of batteries",
-    "indices": "Indices: what a kW earned",
-    "method": "Method, and what is not in the numbers",
-    "dictionary": "Data dictionary and downloads",
+    "index": ("Years", "ERCOT battery leaderboard: all years"),
+    "battery": ("Batteries", "One battery over all years"),
+    "compare": ("Compare", "Batteries compared"),
+    "groups": ("Groups", "Groups of batteries"),
+    "indices": ("Indices", "Indices: what a kW earned"),
+    "method": ("Method", "Method, and what is not in the numbers"),
+    "dictionary": ("Data", "Data dictionary and downloads"),
 }
-"""Pages of the site beside those of the years, with their titles."""
-SERVED = {"days": "Leaderboard of any days", "api": "Questions as an API"}
-"""Pages that ask a server of ours, with their titles."""
+"""Pages of the site beside those of the years, with the words of the links to them and their titles."""
+SERVED = {"days": ("Any days", "Leaderboard of any days"), "api": ("API", "Questions as an API")}
+"""Pages that ask a server of ours; likewise."""
 MANIFEST = "site.json"
 """The file that names every other file of a site that was written, with its SHA-256."""
-_NAV = {
-    "index": "Years",
-    "battery": "Batteries",
-    "compare": "Compare",
-    "groups": "Groups",
-    "indices": "Indices",
-    "method": "Method",
-    "dictionary": "Data",
-}
-_SERVED_NAV = {"days": "Any days", "api": "API"}
 _AT_ONCE = 50  # batteries read in one go: more would take more memory and little less time
 
 
@@ -79,10 +68,11 @@ class Site:
             "data/groups.js": lambda: _put("groups", site_data.groups_of_years(self._contents)),
             "data/indices.js": lambda: _put("indices", self._indices()),
             "data/dictionary.js": lambda: _put(
-                "dictionary", {"tables": site_data.dictionary(), "files": self._downloads()}
+                "dictionary",
+                {"tables": site_data.dictionary(), "files": {year: self._downloads(year) for year in self.years}},
             ),
             **{f"data/{year}.js": partial(self._year_data, year) for year in self.years},
-            **{name: make for year in self.years for name, make in self._files(year).items()},
+            **{name: make for year in self.years for name, make in self._files(year).values()},
         }
 
     def content(self, name: str) -> bytes | None:
@@ -142,13 +132,12 @@ class Site:
 
     def _year_data(self, year: int) -> str:
         others = [[other, f"{other}.html"] for other in self.years if other != year]
-        files = [[label, name] for label, name in self._downloads()[str(year)]]
-        links = {"years": others, "files": files, "battery_page": "battery.html"}
+        links = {"years": others, "files": self._downloads(year), "battery_page": "battery.html"}
         return _put(str(year), {**page_data(read_content(self._settings, year)), **links})
 
     def _indices(self) -> dict[str, Any]:
         made_up = [content.year for content in self._contents if content.made_up]
-        return indices(self._settings, self.years, made_up)
+        return site_data.indices(self._settings, self.years, made_up)
 
     def _file_of(self, n: int) -> str:
         # A number, and not the battery's name: names come from the data.
@@ -160,35 +149,23 @@ class Site:
             found = site_data.batteries_over_years(self._settings, self._contents, some)
             for battery in some:
                 name = self._file_of(self._batteries.index(battery))
-                yield (
-                    name,
-                    _put(
-                        name.removeprefix("data/").removesuffix(".js"),
-                        {**found[battery], "columns": site_data.columns_of_batteries()},
-                    ),
-                )
+                data = {**found[battery], "columns": site_data.COLUMNS_OF_BATTERIES}
+                yield name, _put(name.removeprefix("data/").removesuffix(".js"), data)
 
-    def _downloads(self) -> dict[str, list[tuple[str, str]]]:
-        """Label and name of the files that people take away, by year."""
-        return {
-            str(year): [
-                ("Workbook", f"files/leaderboard_{year}.xlsx"),
-                ("CSV", f"files/leaderboard_{year}.csv"),
-                ("Parquet", f"files/leaderboard_{year}.parquet"),
-                ("Parquet of months", f"files/leaderboard_monthly_{year}.parquet"),
-            ]
-            for year in self.years
-        }
+    def _downloads(self, year: int) -> list[tuple[str, str]]:
+        return [(label, name) for label, (name, _) in self._files(year).items()]
 
-    def _files(self, year: int) -> dict[str, Callable[[], str | bytes]]:
-        results = self._settings.results
-        makers: tuple[Callable[[], str | bytes], ...] = (
-            lambda: self._workbook(year),
-            lambda: "".join(board_csv(LEADERBOARD, self._content(year).board, self._content(year).made_up)),
-            result_path(results, LEADERBOARD.name, year).read_bytes,
-            result_path(results, LEADERBOARD_MONTHLY.name, year).read_bytes,
+    def _files(self, year: int) -> dict[str, tuple[str, Callable[[], str | bytes]]]:
+        """Name and maker of the files of a year that people take away, by label."""
+        yearly, monthly = (
+            result_path(self._settings.results, table, year) for table in ("leaderboard", "leaderboard_monthly")
         )
-        return {name: make for (_, name), make in zip(self._downloads()[str(year)], makers, strict=True)}
+        return {
+            "Workbook": (f"files/leaderboard_{year}.xlsx", partial(self._workbook, year)),
+            "CSV": (f"files/leaderboard_{year}.csv", partial(self._csv, year)),
+            "Parquet": (f"files/leaderboard_{year}.parquet", yearly.read_bytes),
+            "Parquet of months": (f"files/leaderboard_monthly_{year}.parquet", monthly.read_bytes),
+        }
 
     def _workbook(self, year: int) -> bytes:
         file = io.BytesIO()
@@ -196,13 +173,17 @@ class Site:
         write_workbook(self._content(year), file, days=False)
         return file.getvalue()
 
+    def _csv(self, year: int) -> str:
+        content = self._content(year)
+        return "".join(board_csv(LEADERBOARD, content.board, content.made_up))
+
     # --- pages ------------------------------------------------------------------------------------------------------------------------------
 
     def _page(self, name: str) -> str:
         main = method() if name == "method" else ""
         return fill(
             "site.html",
-            title=self._pages[name],
+            title=self._pages[name][1],
             shows=f' data-shows="{name}"{self._marks()}',
             policy=self._policy(),
             made_up=made_up_mark(self._made_up),
@@ -227,7 +208,7 @@ class Site:
     def _nav(self, current: str) -> str:
         links = (
             f'<a href="{name}.html"{" aria-current=page" if name == current else ""}>{label}</a>'
-            for name, label in {**_NAV, **(_SERVED_NAV if self._served else {})}.items()
+            for name, (label, _) in self._pages.items()
         )
         return f'<nav class="site" aria-label="The site">{"".join(links)}</nav>'
 

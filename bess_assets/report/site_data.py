@@ -1,19 +1,22 @@
-"""Data of the site that one year's page does not have: batteries over all years with their best and worst days by quarter-hour, groups, the dictionary.
+"""Data of the site that one year's page does not have: batteries over all years with their best and worst days, groups, indices, the dictionary.
 
 A *class* is the duration class of a battery. Money, coverage and medians are those of the boards; the groups those of `Results.groups`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
 import duckdb
 
-from bess_assets.ercot.products import ATTRIBUTED
+from bess_assets.checks.published import published_of
+from bess_assets.ercot.products import ATTRIBUTED, PRODUCTS
 from bess_assets.report.content import STREAMS, Content, Row
+from bess_assets.results import Answer, Results
 from bess_assets.results.engine import literal, read
 from bess_assets.results.intervals import NET_MW
-from bess_assets.results.statements import attribution, perfect, use
 from bess_assets.settings import Settings
 from bess_assets.settlement import groups, metrics
 from bess_assets.store.listing import require, yearly_files
@@ -26,32 +29,30 @@ _MONTH = (
     "month", "rank", "rank_change_month", *STREAMS, "energy_usd", "as_usd", "total_usd", "usd_per_kw_month", "class_median_usd_per_kw_month", "cycles_per_day",
     "round_trip_efficiency", "tb2_capture", "energy_coverage", "as_coverage",
 )  # fmt: skip
-_WHY = {
-    "use_monthly": (use, ("availability",)),
-    "perfect_monthly": (
-        perfect,
-        ("da_capture", "rt_capture", "rt_month_long_capture", "energy_capture", "total_capture"),
-    ),
-}
-"""Tables of batteries and months that no board waits for: the statement that reads each, and the columns that are shown of it, null without the table."""
+_WHY = ("availability", "da_capture", "rt_capture", "rt_month_long_capture", "energy_capture", "total_capture")
+"""What is shown of use and of perfect trades, null where their tables are not there."""
 _ESTIMATE = ("month", "estimated_days", "estimate_usd", "low_usd", "high_usd", "own_error", "error", "interval_held")
 _ATTRIBUTION = ("median_batteries", "median_usd", "difference_usd", *(f"{term}_usd" for term in ATTRIBUTED))
 _DAY = ("total_usd", "energy_usd", "as_usd", "discharge_mwh", "charge_mwh")
-_WHY_COLUMNS = [name for _, columns in _WHY.values() for name in columns]
 _INTERVAL = {"rt_price": 2, "da_price": 2, "mw": 1, "soc": 1, "usd": 1}
 """Series of a day by quarter-hour, with the decimals that are shown; the day-ahead price is by hour."""
 _LISTED = (
-    "battery",
-    "qse",
-    "settlement_point",
-    "capacity_mw",
-    "energy_mwh",
-    "duration_hours",
-    "duration_source",
-    "duration_class",
+    *("battery", "qse", "settlement_point", "capacity_mw", "energy_mwh"),
+    *("duration_hours", "duration_source", "duration_class"),
 )
 _FLEET = ("ranked", "batteries", "capacity_mw", "usd_per_kw_month", "usd_per_kw_year", "energy_share", "energy_coverage", "as_coverage", *STREAMS,
           "energy_usd", "as_usd", *metrics.FLEET_TOTALS)  # fmt: skip
+
+
+COLUMNS_OF_BATTERIES = {
+    "row": LEADERBOARD.column_names,
+    "month": [*_MONTH, *_WHY],
+    "estimate": _ESTIMATE,
+    "attribution": ["month", *_ATTRIBUTION],
+    "day": _DAY,
+    "interval": list(_INTERVAL),
+}
+"""Names of the places in what `batteries_over_years` gives."""
 
 
 def all_years(contents: Sequence[Content]) -> dict[str, Any]:
@@ -106,104 +107,78 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
     """For each of these batteries its years: row of the board, place in its class, months, estimate, differences from its median, best and worst days."""
     wanted = dict.fromkeys(names)
     found: dict[str, Any] = {name: {"battery": name, "years": []} for name in wanted}
+    with Results(settings, cache_entries=0) as results, _database(settings) as db:
+        for content in contents:
+            places, days = _places_in_class(content.board), _days_by_battery(db, settings, content.year, wanted)
+            months = _months(results, content)
+            estimates, differences = _estimates(results, content.year), _differences(results, content.year)
+            for row in (row for row in content.board if row["battery"] in wanted):
+                name = row["battery"]
+                place, of_class = places.get(name, (None, None))
+                found[name]["years"].append(
+                    {
+                        "year": content.year,
+                        "row": [row[column] for column in LEADERBOARD.column_names],
+                        "rank_change": row["rank_change"],
+                        "ranked": content.periods[0][2]["ranked"],
+                        "class_rank": place,
+                        "class_ranked": of_class,
+                        "months": months[name],
+                        "estimate": estimates[name],
+                        "attribution": differences[name],
+                        "days": days[name],
+                    }
+                )
+    return found
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"threads": settings.threads, "memory_limit": f"{settings.memory_limit_bytes}B"}) as db:
         db.execute("SET TimeZone = 'UTC'")
-        for content in contents:
-            places = _places_in_class(content.board)
-            days = _days_by_battery(db, settings, content.year, wanted)
-            months: dict[str, list[list[Any]]] = {}
-            why = _why_by_month(db, settings, content.year, wanted)
-            estimates = _estimates(db, settings, content.year, wanted)
-            differences = _differences(db, settings, content.year, wanted)
-            for row in content.monthly:
-                if row["battery"] in wanted:
-                    months.setdefault(row["battery"], []).append(
-                        [
-                            *(row[name] for name in _MONTH),
-                            *why.get((row["battery"], row["month"]), [None] * len(_WHY_COLUMNS)),
-                        ]
-                    )
-            for row in content.board:
-                if row["battery"] in wanted:
-                    place, of_class = places.get(row["battery"], (None, None))
-                    found[row["battery"]]["years"].append(
-                        {
-                            "year": content.year,
-                            "row": [row[name] for name in LEADERBOARD.column_names],
-                            "rank_change": row["rank_change"],
-                            "ranked": content.periods[0][2]["ranked"],
-                            "class_rank": place,
-                            "class_ranked": of_class,
-                            "months": months.get(row["battery"], []),
-                            "estimate": estimates.get(row["battery"], []),
-                            "attribution": differences.get(row["battery"], []),
-                            "days": days.get(row["battery"], []),
-                        }
-                    )
-    return found
+        yield db
 
 
-def columns_of_batteries() -> dict[str, Any]:
-    """Names of the places in what `batteries_over_years` gives."""
-    return {
-        "row": LEADERBOARD.column_names,
-        "month": [*_MONTH, *_WHY_COLUMNS],
-        "estimate": _ESTIMATE,
-        "attribution": ["month", *_ATTRIBUTION],
-        "day": _DAY,
-        "interval": list(_INTERVAL),
-    }
+def _there(results: Results, table: str, year: int, ask: Callable[[], Answer]) -> list[Row]:
+    """Rows of a table that no board waits for; none where it was not made."""
+    return [*ask().records()] if year in yearly_files(results.folder, table) else []
 
 
-def _why_by_month(
-    db: duckdb.DuckDBPyConnection, settings: Settings, year: int, names: Iterable[str]
-) -> dict[tuple[str, int], list[float | None]]:
-    """Values of the columns of `_WHY` by battery and month, rounded to a tenth of a percent."""
-    found: dict[tuple[str, int], list[float | None]] = {}
-    before = 0
-    for table, (statement, columns) in _WHY.items():
-        if year in yearly_files(settings.results, table):
-            of_months = statement([require(settings.results, table, year)[year]], by_month=True)
-            mine = f"battery IN ({', '.join(map(literal, names))})"
-            for battery, month, *shares in db.execute(
-                f"SELECT battery, month, {', '.join(columns)} FROM ({of_months}) WHERE {mine} ORDER BY ALL"
-            ).fetchall():
-                own = found.setdefault((battery, month), [None] * len(_WHY_COLUMNS))
-                own[before : before + len(columns)] = [None if share is None else round(share, 3) for share in shares]
-        before += len(columns)
-    return found
+def _months(results: Results, content: Content) -> defaultdict[str, list[list[Any]]]:
+    """Values of `_MONTH` of each battery's months, then shares of `_WHY`, to a tenth of a percent."""
+    year, why = content.year, defaultdict[tuple[str, int], dict[str, Any]](dict)
+    for row in (
+        *_there(results, "use_monthly", year, lambda: results.use(year, by="month")),
+        *_there(results, "perfect_monthly", year, lambda: results.perfect(year, by="month")),
+    ):
+        why[row["battery"], row["month"]].update(row)
+    months = defaultdict[str, list[list[Any]]](list)
+    for row in content.monthly:
+        shares = why[row["battery"], row["month"]]
+        months[row["battery"]].append(
+            [*(row[name] for name in _MONTH), *(_rounded(shares.get(name), 3) for name in _WHY)]
+        )
+    return months
 
 
-def _estimates(
-    db: duckdb.DuckDBPyConnection, settings: Settings, year: int, names: Iterable[str]
-) -> dict[str, list[list[float | None]]]:
+def _estimates(results: Results, year: int) -> defaultdict[str, list[list[float | None]]]:
     """The months of each battery with an estimate of days not disclosed, by the columns of `_ESTIMATE`: dollars whole, shares to a tenth of a percent."""
-    found: dict[str, list[list[float | None]]] = {}
-    if year in yearly_files(settings.results, "estimate_monthly"):
-        file = require(settings.results, "estimate_monthly", year)[year]
-        mine = f"battery IN ({', '.join(map(literal, names))}) AND NOT closed AND estimate_usd IS NOT NULL"
-        sql = f"SELECT battery, {', '.join(_ESTIMATE)} FROM {read([file])} WHERE {mine} ORDER BY ALL"
-        for battery, month, days, *rest in db.execute(sql).fetchall():
-            digits = [0 if name.endswith("_usd") else 3 for name in _ESTIMATE[2:]]
-            shown = [None if v is None else round(v, n) for v, n in zip(rest, digits, strict=True)]
-            found.setdefault(battery, []).append([month, days, *shown])
+    found = defaultdict[str, list[list[float | None]]](list)
+    for row in _there(results, "estimate_monthly", year, lambda: results.estimate(year)):
+        if not row["closed"] and row["estimate_usd"] is not None:
+            found[row["battery"]].append([_rounded(row[c], 0 if c.endswith("_usd") else 3) for c in _ESTIMATE])
     return found
 
 
-def _differences(
-    db: duckdb.DuckDBPyConnection, settings: Settings, year: int, names: Iterable[str]
-) -> dict[str, list[list[Any]]]:
+def _differences(results: Results, year: int) -> defaultdict[str, list[list[Any]]]:
     """Values of `_ATTRIBUTION` by battery: of its months, each with its number, and of the year, with 0; none where the table was not made."""
-    found: dict[str, list[list[Any]]] = {}
-    if year not in yearly_files(settings.results, "attribution"):
-        return found
-    files = [require(settings.results, "attribution", year)[year]]
-    mine = f"battery IN ({', '.join(map(literal, names))})"
-    every = f"{attribution(files, by_month=True)} UNION ALL BY NAME {attribution(files)}"
-    for battery, month, others, *usd in db.execute(
-        f"SELECT battery, coalesce(month, 0), {', '.join(_ATTRIBUTION)} FROM ({every}) WHERE {mine} ORDER BY battery, month"
-    ).fetchall():
-        found.setdefault(battery, []).append([month, others, *(round(value, 2) for value in usd)])
+    found = defaultdict[str, list[list[Any]]](list)
+    for row in (
+        *_there(results, "attribution", year, lambda: results.attribution(year, by="month")),
+        *_there(results, "attribution", year, lambda: results.attribution(year)),
+    ):
+        others, *usd = (row[name] for name in _ATTRIBUTION)
+        found[row["battery"]].append([row.get("month", 0), others, *(round(value, 2) for value in usd)])
     return found
 
 
@@ -218,7 +193,7 @@ def _places_in_class(board: Sequence[Row]) -> dict[str, tuple[int, int]]:
 
 def _days_by_battery(
     db: duckdb.DuckDBPyConnection, settings: Settings, year: int, names: Iterable[str]
-) -> dict[str, list[Any]]:
+) -> defaultdict[str, list[Any]]:
     """Best and worst days of each battery: kind, day, dollars and MWh, then its quarter-hours where the ledgers are there."""
     files = {
         name: require(settings.results, name, year)[year]
@@ -237,17 +212,13 @@ def _days_by_battery(
     if len(files) == 4:
         for key, rows in groupby(db.execute(_intervals(files, mine)).fetchall(), key=lambda row: row[:2]):
             intervals[key] = [row[2:] for row in rows]
-    found: dict[str, list[Any]] = {}
+    found = defaultdict[str, list[Any]](list)
     for battery, day, _, *rest in db.execute("FROM chosen ORDER BY battery, best").fetchall():
         *money, best, worst = rest
         quarter_hours = intervals.get((battery, day))
-        series = None
-        if quarter_hours:
-            series = _series(quarter_hours)
-        shown = [None if usd is None else round(usd, 2) for usd in money]
-        found.setdefault(battery, []).append(
-            [best if best <= DAYS_SHOWN else None, worst if worst <= DAYS_SHOWN else None, day, *shown, series]
-        )
+        places = [place if place <= DAYS_SHOWN else None for place in (best, worst)]
+        shown = [_rounded(usd, 2) for usd in money]
+        found[battery].append([*places, day, *shown, _series(quarter_hours) if quarter_hours else None])
     return found
 
 
@@ -258,7 +229,7 @@ def _series(quarter_hours: Sequence[tuple[Any, ...]]) -> list[Any]:
     for (name, digits), column in zip(_INTERVAL.items(), columns, strict=True):
         values = column[::4] if name == "da_price" else column
         known = any(value is not None for value in values)
-        series.append([None if value is None else round(value, digits) for value in values] if known else None)
+        series.append([_rounded(value, digits) for value in values] if known else None)
     return series
 
 
@@ -274,3 +245,86 @@ def _intervals(files: Mapping[str, Any], mine: str) -> str:
         f"LEFT JOIN (SELECT * FROM {read([files['bess_prices']])} WHERE settlement_point IN (SELECT settlement_point FROM chosen)) AS p "
         "ON p.settlement_point = chosen.settlement_point AND p.interval_start = e.interval_start ORDER BY ALL"
     )
+
+
+# --- indices ------------------------------------------------------------------------------------------------------------------------------
+
+_RATES = ("usd_per_kw_month", "da_energy_usd_per_kw_month", "rt_energy_usd_per_kw_month")
+_INDEX = (
+    *("period", "month", "class", "basis", "batteries", "capacity_mw", *_RATES),
+    *("as_usd_per_kw_month", "p10", "p50", "p90"),
+)
+"""Of a month of the index, or of the year, whose month is None: of the fleet on both bases, of a duration class on installed MW."""
+_PUBLISHED = ("month", "low", "high", "basis")
+_QUARTER_HOURS = 96
+
+
+def indices(settings: Settings, years: Iterable[int], made_up: Iterable[int]) -> dict[str, Any]:
+    """The indices of each year that has them: rows of `_INDEX`, dollars per kW of each quarter-hour of the day by month, and what others published.
+
+    Figures of others are left out beside made-up data.
+    """
+    found = []
+    with _database(settings) as db:
+        for year in years:
+            if year not in yearly_files(settings.results, "index"):
+                continue
+            file = require(settings.results, "index", year)[year]
+            others = [] if year in made_up else [*published_of(year, months=True), *published_of(year, months=False)]
+            published = [[one.month, one.low_usd_per_kw_month, one.high_usd_per_kw_month, one.basis] for one in others]
+            found.append(
+                {
+                    "year": year,
+                    "rows": _index_rows(db, file),
+                    "published": published,
+                    "days": _index_days(db, settings, year),
+                }
+            )
+    return {"columns": _INDEX, "published_columns": _PUBLISHED, "years": found}
+
+
+def _index_rows(db: duckdb.DuckDBPyConnection, file: Any) -> list[list[Any]]:
+    services = _sum_of_known(f"as_{p}_usd_per_kw_month" for p in PRODUCTS)
+    rows = db.execute(
+        "SELECT period, CASE period WHEN 'month' THEN month(first_day) END, class, basis, batteries, capacity_mw, "
+        f"{', '.join(_RATES)}, {services}, "
+        f"p10_usd_per_kw_month, p50_usd_per_kw_month, p90_usd_per_kw_month FROM {read([file])} "
+        "WHERE period <> 'day' AND (kind = 'fleet' OR (kind = 'duration' AND basis = 'installed')) "
+        "ORDER BY kind DESC, class, basis DESC, first_day"
+    ).fetchall()
+    return [[round(value, 4) if isinstance(value, float) else value for value in row] for row in rows]
+
+
+def _index_days(db: duckdb.DuckDBPyConnection, settings: Settings, year: int) -> dict[int, list[list[float | None]]]:
+    """Dollars per kW of the fleet by month: energy, then services, of each of 96 quarter-hours of the day, summed over the days but those of clock changes.
+
+    None where nothing is known.
+    """
+    if year not in yearly_files(settings.results, "index_intervals"):
+        return {}
+    energy = _sum_of_known(("da_energy_usd_per_kw", "rt_energy_usd_per_kw"))
+    services = _sum_of_known(f"as_{p}_usd_per_kw" for p in PRODUCTS)
+    rows = db.execute(
+        "SELECT month(operating_day) AS month, place, sum(energy), sum(services) FROM ("
+        "SELECT operating_day, row_number() OVER (PARTITION BY operating_day ORDER BY interval_start) AS place, "
+        "count(*) OVER (PARTITION BY operating_day) AS length, "
+        f"{energy} AS energy, {services} AS services "
+        f"FROM {read([require(settings.results, 'index_intervals', year)[year]])} WHERE class = 'fleet' AND usd_per_kw IS NOT NULL"
+        f") WHERE length = {_QUARTER_HOURS} GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    found: dict[int, list[list[float | None]]] = {}
+    for month, place, *usd in rows:
+        own = found.setdefault(month, [[None] * _QUARTER_HOURS for _ in usd])
+        for stream, value in zip(own, usd, strict=True):
+            stream[place - 1] = _rounded(value, 6)
+    return found
+
+
+def _sum_of_known(names: Iterable[str]) -> str:
+    """The sum of some columns as SQL: of those that are known, null where none is."""
+    columns = [*names]
+    return f"CASE WHEN coalesce({', '.join(columns)}) IS NOT NULL THEN {' + '.join(f'coalesce({c}, 0)' for c in columns)} END"
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

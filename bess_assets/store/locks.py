@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,8 +27,6 @@ from bess_assets.store.listing import year_name
 from bess_assets.store.whole import write_text
 
 _FOLDER = "_locks"  # in the folder of results
-_ROLLUP_WAIT_SECONDS = 60.0
-_COPIES_WAIT_SECONDS = 600.0
 _NAMING_WAIT_SECONDS = 10.0
 _ASKED_AGAIN_SECONDS = 0.5
 _LOOK_SECONDS = 0.3  # a look whether a year is busy takes its lock for a moment
@@ -74,24 +73,19 @@ def name_of_results(settings: Settings) -> str:
     return f"{path.read_text(encoding='utf-8')}:{settings.results}"
 
 
-def rollup_lock(settings: Settings) -> AbstractContextManager[bool]:
-    """Hold the folder of built rollups for this process; YearBusyError if another one builds rollups."""
-    return _held(settings.locks / "rollup", _ROLLUP_WAIT_SECONDS)
+def _lock_of_home(name: str, wait_seconds: float, settings: Settings) -> AbstractContextManager[bool]:
+    """Hold something of a home for this process; YearBusyError if another one holds it for longer."""
+    return _held(settings.locks / name, wait_seconds)
 
 
-def fetch_lock(settings: Settings) -> AbstractContextManager[bool]:
-    """Hold the folder of reports for what this process fetches; YearBusyError if another one fetches."""
-    return _held(settings.locks / "fetch", 0.0)
-
-
-def copies_lock(settings: Settings) -> AbstractContextManager[bool]:
-    """Hold the copies of what lies in object stores while they are brought up to date; YearBusyError if another process does so for too long."""
-    return _held(settings.locks / "copies", _COPIES_WAIT_SECONDS)
-
-
-def requests_lock(settings: Settings) -> AbstractContextManager[bool]:
-    """Hold the times of requests to ERCOT, for the moment in which they are read and written."""
-    return _held(settings.locks / "ercot_requests", _ROLLUP_WAIT_SECONDS)
+rollup_lock = partial(_lock_of_home, "rollup", 60.0)
+"""Holds the folder of built rollups while rollups are built."""
+fetch_lock = partial(_lock_of_home, "fetch", 0.0)
+"""Holds the folder of reports while reports are fetched."""
+copies_lock = partial(_lock_of_home, "copies", 600.0)
+"""Holds the copies of what lies in object stores while they are brought up to date."""
+requests_lock = partial(_lock_of_home, "ercot_requests", 60.0)
+"""Holds the times of requests to ERCOT, for the moment in which they are read and written."""
 
 
 def year_is_busy(settings: Settings, year: int | None) -> bool:
