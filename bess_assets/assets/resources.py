@@ -29,11 +29,6 @@ HOLDER_TAG = "bess/held_by"
 RELEASED = "released"
 RESULTS_TAG = "bess/results"
 """On the same run: the name of the results that it writes. Whether a run on other results is alive cannot be seen here."""
-_POOL = {
-    "statement_timeout": 60_000,
-    "pool_recycle": 3_600,
-    "max_overflow": 20,
-}  # of Postgres: milliseconds, seconds, connections
 _DATA_VERSION_TAG = "dagster/data_version"  # as Dagster writes it for `MaterializeResult(data_version=)`
 
 operating_years = dg.TimeWindowPartitionsDefinition(
@@ -129,7 +124,8 @@ def keep_connections(instance: dg.DagsterInstance) -> None:
 
     On other storages nothing happens.
     """
-    instance.optimize_for_webserver(**_POOL)
+    # of Postgres: milliseconds, seconds, connections
+    instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3_600, max_overflow=20)
 
 
 def holding_tags(settings: Settings, year: int | None, run_id: str) -> dict[str, str]:

@@ -25,11 +25,7 @@ _second_settlement = dg.AssetSelection.checks(matches_csv)
 _freshness = dg.AssetSelection.checks(data_are_as_recent_as_ercot_discloses)
 
 # A process for each step takes four times as long. A run whose process died begins anew: what it has registered went with it.
-_job = partial(
-    dg.define_asset_job,
-    executor_def=dg.in_process_executor,
-    tags={"dagster/retry_strategy": "ALL_STEPS"},
-)
+_job = partial(dg.define_asset_job, executor_def=dg.in_process_executor, tags={"dagster/retry_strategy": "ALL_STEPS"})
 # A job takes its partitions from its assets; that of a check alone has none.
 _of_a_year = dg.PartitionedConfig(partitions_def=operating_years, run_config_for_partition_key_fn=lambda _year: {})
 

@@ -29,13 +29,8 @@ from bess_assets.text import json_text
 
 _NOT_ASKED = {"close", "stream"}  # they answer nothing that JSON holds
 _READ = (
-    "leaderboard",
-    "leaderboard_monthly",
-    "daily_revenue",
-    "leaderboard_history",
-    "energy_revenue",
-    "bess_dispatch",
-    "bess_prices",
+    *("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history"),
+    *("energy_revenue", "bess_dispatch", "bess_prices"),
 )
 _KINDS = {".html": "text/html", ".js": "text/javascript", ".csv": "text/csv"}
 HEADERS = {
@@ -60,13 +55,7 @@ def serve(settings: Settings, port: int, ready: Callable[[], object]) -> None:
     with Results(settings) as results:
         served = Door(application(settings, results), port, settings.ui_hosts)
         ready()
-        uvicorn.run(
-            served,
-            host=LOCALHOST,
-            port=port,
-            log_level="warning",
-            timeout_graceful_shutdown=3,
-        )
+        uvicorn.run(served, host=LOCALHOST, port=port, log_level="warning", timeout_graceful_shutdown=3)
 
 
 def application(settings: Settings, results: Results) -> Starlette:

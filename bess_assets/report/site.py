@@ -66,7 +66,7 @@ class Site:
             **{f"code/{name}.js": partial(code, name) for name in (*CODE, "site")},
             "data/site.js": lambda: _put("site", site_data.all_years(self._contents)),
             "data/groups.js": lambda: _put("groups", site_data.groups_of_years(self._contents)),
-            "data/indices.js": lambda: _put("indices", self._indices()),
+            "data/indices.js": lambda: _put("indices", site_data.indices(self._settings, self._contents)),
             "data/dictionary.js": lambda: _put(
                 "dictionary",
                 {"tables": site_data.dictionary(), "files": {year: self._downloads(year) for year in self.years}},
@@ -135,10 +135,6 @@ class Site:
         links = {"years": others, "files": self._downloads(year), "battery_page": "battery.html"}
         return _put(str(year), {**page_data(read_content(self._settings, year)), **links})
 
-    def _indices(self) -> dict[str, Any]:
-        made_up = [content.year for content in self._contents if content.made_up]
-        return site_data.indices(self._settings, self.years, made_up)
-
     def _file_of(self, n: int) -> str:
         # A number, and not the battery's name: names come from the data.
         return f"data/batteries/{n:04d}.js"
@@ -189,7 +185,7 @@ class Site:
             made_up=made_up_mark(self._made_up),
             nav=self._nav(name),
             main=main,
-            provenance=html.escape(self._provenance()),
+            provenance=html.escape("; ".join(f"{own.year}: {edition_words(own.facts)}" for own in self._contents)),
             scripts="\n".join(_scripts([*CODE[:-1], "site"], ["site"])),
         )
 
@@ -211,10 +207,6 @@ class Site:
             for name, (label, _) in self._pages.items()
         )
         return f'<nav class="site" aria-label="The site">{"".join(links)}</nav>'
-
-    def _provenance(self) -> str:
-        """Editions and versions that the site was made of, in words."""
-        return "; ".join(f"{content.year}: {edition_words(content.facts)}" for content in self._contents)
 
 
 def _files_written(folder: Path) -> dict[str, str]:

@@ -259,18 +259,23 @@ _PUBLISHED = ("month", "low", "high", "basis")
 _QUARTER_HOURS = 96
 
 
-def indices(settings: Settings, years: Iterable[int], made_up: Iterable[int]) -> dict[str, Any]:
+def indices(settings: Settings, contents: Sequence[Content]) -> dict[str, Any]:
     """The indices of each year that has them: rows of `_INDEX`, dollars per kW of each quarter-hour of the day by month, and what others published.
 
     Figures of others are left out beside made-up data.
     """
     found = []
     with _database(settings) as db:
-        for year in years:
+        for content in contents:
+            year = content.year
             if year not in yearly_files(settings.results, "index"):
                 continue
             file = require(settings.results, "index", year)[year]
-            others = [] if year in made_up else [*published_of(year, months=True), *published_of(year, months=False)]
+            others = (
+                []
+                if content.made_up
+                else [one for months in (True, False) for one in published_of(year, months=months)]
+            )
             published = [[one.month, one.low_usd_per_kw_month, one.high_usd_per_kw_month, one.basis] for one in others]
             found.append(
                 {

@@ -39,8 +39,8 @@ class Comparison:
     Attributes:
         batteries, figures: how many were compared.
         reports: CSVs that were there to be read.
-        copies: CSVs left out since another has the same content.
-        others: CSVs of no dataset that is read.
+        copies_left_out: CSVs of which another has the same content.
+        other_csvs: CSVs of no dataset that is read.
         worst_usd: the largest difference of one figure.
         differing: figures that differ of the batteries to be shown, as `differences` has them.
         problems: what is wrong with a file, by the file; with any the comparison does not agree.
@@ -50,8 +50,8 @@ class Comparison:
     batteries: int
     figures: int
     reports: int
-    copies: int
-    others: int
+    copies_left_out: int
+    other_csvs: int
     worst_usd: float
     differing: pd.DataFrame
     problems: dict[str, str]
@@ -109,8 +109,8 @@ def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> 
         batteries=int(board["battery"].nunique()),
         figures=figures,
         reports=sum(len(reports) for reports in folder.reports.values()),
-        copies=folder.copies,
-        others=folder.others,
+        copies_left_out=folder.copies,
+        other_csvs=folder.others,
         worst_usd=worst,
         differing=differing,
         problems=dict(folder.problems),
@@ -221,7 +221,7 @@ def verdict(comparison: Comparison) -> str:
 def reports_read(comparison: Comparison) -> str:
     """How many reports were read, and how long it took."""
     c = comparison
-    return f"{c.reports:,} reports, {c.copies:,} copies of others left out, {c.others:,} CSVs of datasets that no figure needs; {c.seconds:.0f} s."
+    return f"{c.reports:,} reports, {c.copies_left_out:,} copies of others left out, {c.other_csvs:,} CSVs of datasets that no figure needs; {c.seconds:.0f} s."
 
 
 def _records(figures: pd.DataFrame) -> list[dict[str, Any]]:
@@ -243,18 +243,6 @@ def worst(comparison: Comparison) -> list[dict[str, Any]]:
 
 def as_record(comparison: Comparison) -> dict[str, Any]:
     """The whole comparison, for JSON."""
-    return {
-        "year": comparison.year,
-        "agrees": comparison.agrees,
-        "exact": comparison.exact,
-        "exact_to_usd": EXACT_USD,
-        "batteries": comparison.batteries,
-        "figures": comparison.figures,
-        "worst_usd": comparison.worst_usd,
-        "reports": comparison.reports,
-        "copies_left_out": comparison.copies,
-        "other_csvs": comparison.others,
-        "problems": comparison.problems,
-        "seconds": comparison.seconds,
-        "differences": figures(comparison),
-    }
+    said = {name: value for name, value in vars(comparison).items() if name != "differing"}
+    verdicts = {"agrees": comparison.agrees, "exact": comparison.exact, "exact_to_usd": EXACT_USD}
+    return {**said, **verdicts, "differences": figures(comparison)}

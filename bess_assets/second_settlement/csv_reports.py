@@ -312,11 +312,7 @@ def _refuse_explosives(info: zipfile.ZipInfo, depth: int) -> None:
 
 _HOURLY = {"deliverydate", "hourending"}
 _HOUR_LABELS, _AS_TYPES = ("hourending", "deliveryhour"), ("ancillarytype", "astype")
-_CORRECTED = {
-    "sppcorrected": "settlementpointprice",
-    "mcpccorrected": "mcpc",
-    "cappedmcpccorrected": "cappedmcpc",
-}
+_CORRECTED = {"sppcorrected": "settlementpointprice", "mcpccorrected": "mcpc", "cappedmcpccorrected": "cappedmcpc"}
 """New prices of NP4-196 and NP4-197, by the heading that a price has elsewhere (section 6)."""
 _HISTORY = re.compile(r"(rtm|dam)lzhbspp|damasmcpc|np4-?18[01]|np6-?(785|792|795|796)|\.xlsx$", re.IGNORECASE)
 """Names of price histories; ERCOT's price reports are never workbooks."""

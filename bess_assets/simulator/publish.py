@@ -14,13 +14,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from bess_assets.simulator.calendar import (
-    Bools,
-    Floats,
-    Ints,
-    Year,
-    midnight,
-)
+from bess_assets.simulator.calendar import Bools, Floats, Ints, Year, midnight
 from bess_assets.simulator.fleet import COP_SOC, ECRS, RRS_SPLIT
 from bess_assets.simulator.layouts import TEXT_COLUMNS, TIME_COLUMNS
 from bess_assets.simulator.market_model import MarketYear

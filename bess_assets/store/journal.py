@@ -117,10 +117,7 @@ def read_run(results: Path, year: int | None) -> RunRecord:
     try:
         record = read_sealed(path, year=year)
         return RunRecord(
-            year=year,
-            rollups=record["rollups"],
-            tables=record["tables"],
-            unfinished=record.get("unfinished", []),
+            year=year, rollups=record["rollups"], tables=record["tables"], unfinished=record.get("unfinished", [])
         )
     except FileNotFoundError:
         return empty

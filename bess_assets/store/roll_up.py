@@ -215,7 +215,8 @@ class _Reading:
             self._take_held(self._batches.pop(key))
         self._index.save()
         done = RollUp(files=len(names), unused=other_files(self._root))
-        for label, entry in self._index.all_entries():
+        every = ((name, entry) for name, known in self._index.files.items() for entry in known["reports"])
+        for label, entry in ((label_of(name, entry), entry) for name, entry in every):
             done.reports += 1
             for dataset in {entry.get("dataset"), *entry.get("of", ())} - {None}:
                 for year in entry.get("years", ()):

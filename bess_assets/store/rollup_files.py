@@ -151,10 +151,6 @@ class ReportIndex:
             if used and all(_is_in(entry, label_of(name, entry), built) for entry in used):
                 yield name, known.get("removed", False)
 
-    def all_entries(self) -> Iterator[tuple[str, Entry]]:
-        """Label and entry of every report."""
-        return ((label_of(name, entry), entry) for name, known in self.files.items() for entry in known["reports"])
-
     def save(self) -> None:
         """Write it, whole or not at all, if it has changed."""
         text = sealed(json.dumps({"format": _FORMAT, "root": str(self._root), "files": self.files}))
