@@ -73,13 +73,13 @@ def year_page(content: Content, shows: str, script_policy: str, scripts: Sequenc
     shares = content.price_shares
     return fill(
         "page.html",
-        title=content.title,
-        shows=shows,
+        content.title,
+        script_policy,
+        shows,
         site=site,
         made_up=made_up_mark(content.made_up),
         prices=f'<p class="remark">Prices of {html.escape(shares)}.</p>' if shares else "",
         year=str(content.year),
-        policy=script_policy,
         method=method(),
         scripts="\n".join(scripts),
     )
@@ -89,7 +89,7 @@ def years_html(years: Iterable[int]) -> str:
     """The page that leads to those of all years, for the folder that holds theirs."""
     page = LEADERBOARD_REPORT.files[0]
     links = (f'<li><a href="{year}/{page.format(year=year)}">{year}</a></li>' for year in years)
-    return fill("years.html", policy="script-src 'none'", years="".join(links))
+    return fill("years.html", "ERCOT battery leaderboard: all years", "script-src 'none'", years="".join(links))
 
 
 def method() -> str:
@@ -102,12 +102,14 @@ def method() -> str:
     )
 
 
-def fill(template: str, *, policy: str, **parts: str) -> str:
-    """A page of a template with its style and a policy that allows these scripts and connections, and else nothing."""
+def fill(template: str, title: str, policy: str, shows: str = "", **parts: str) -> str:
+    """A page of a template with the style and a policy that allows these scripts and connections, and else nothing; `shows` are attributes of its root."""
     whole_policy = (
         f"default-src 'none'; {policy}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return _filled(_static(template), style=_static("page.css"), policy=html.escape(whole_policy), **parts)
+    style, allowed = _static("page.css"), html.escape(whole_policy)
+    head = _filled(_static("head.html"), title=title, shows=shows, style=style, policy=allowed)
+    return _filled(_static(template), head=head, title=title, **parts)
 
 
 def _filled(template: str, **parts: str) -> str:

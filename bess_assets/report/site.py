@@ -179,9 +179,9 @@ class Site:
         main = method() if name == "method" else ""
         return fill(
             "site.html",
-            title=self._pages[name][1],
-            shows=f' data-shows="{name}"{self._marks()}',
-            policy=self._policy(),
+            self._pages[name][1],
+            self._policy(),
+            f' data-shows="{name}"{self._marks()}',
             made_up=made_up_mark(self._made_up),
             nav=self._nav(name),
             main=main,
