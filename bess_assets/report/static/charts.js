@@ -53,26 +53,18 @@ bess.charts = (() => {
   const short = (value) => largeDollars(value, 1).replace(/\.0(?=\D|$)/, "");
   const zero = () => Plot.ruleY([0], { stroke: "var(--soft)", strokeOpacity: 0.5 });
 
+  /** Bars by label, of `parts` that hold the place n of their label, label, value, colour and said; null without any. */
+  const barsOf = ({ labels, height = 220, to = null }, width, parts, tickFormat) => parts.length ? lead(plot(width, {
+    height, x: { domain: labels, padding: 0.28, tickRotate: width / labels.length < 30 ? -90 : 0 }, y: { tickFormat },
+    marks: [Plot.barY(parts, { x: "label", y: "value", fill: "colour", ...tip }), zero()],
+  }), "[aria-label=bar] rect", to && ((i) => to(parts[i].n))) : null;
   /** Stacked bars: what was earned upwards, what was lost downwards. `labels` name the rows, `full` say them whole. */
-  const stack = ({ labels, full = labels, rows, streams, height = 220, to = null }) => (width) => {
-    const parts = rows.flatMap((row, n) => streams.filter((s) => !absent(row[s.column]) && row[s.column] !== 0)
-      .map((s) => ({ n, label: labels[n], value: row[s.column], colour: `var(${s.colour})`, column: s.column, said: `${full[n]}: ${s.name} ${dollars(row[s.column])}` })));
-    if (!parts.length) return null;
-    const figure = plot(width, {
-      height, x: { domain: labels, padding: 0.28, tickRotate: width / labels.length < 30 ? -90 : 0 }, y: { tickFormat: short },
-      marks: [Plot.barY(parts, { x: "label", y: "value", fill: "colour", ...tip }), zero()],
-    });
-    return lead(figure, "[aria-label=bar] rect", to && ((i) => to(parts[i].n)));
-  };
+  const stack = ({ full, rows, streams, ...about }) => (width) => barsOf(about, width, rows.flatMap((row, n) => streams.filter((s) => !absent(row[s.column]) && row[s.column] !== 0)
+    .map((s) => ({ n, label: about.labels[n], value: row[s.column], colour: `var(${s.colour})`, said: `${(full ?? about.labels)[n]}: ${s.name} ${dollars(row[s.column])}` }))), short);
   /** One bar a label, of a figure that does not add up. */
-  const bars = ({ labels, full = labels, values, digits, unit, to = null, height = 220 }) => (width) => {
-    const known = values.map((value, n) => ({ n, label: labels[n], value, said: `${full[n]}: ${number(value, digits)} ${unit}` })).filter(({ value }) => !absent(value));
-    if (!known.length) return null;
-    const figure = plot(width, {
-      height, x: { domain: labels, padding: 0.28, tickRotate: width / labels.length < 30 ? -90 : 0 }, y: { tickFormat: tickOf(known.map((k) => k.value)) },
-      marks: [Plot.barY(known, { x: "label", y: "value", fill: "var(--s0)", ...tip }), zero()],
-    });
-    return lead(figure, "[aria-label=bar] rect", to && ((i) => to(known[i].n)));
+  const bars = ({ full, values, digits, unit, ...about }) => (width) => {
+    const known = values.map((value, n) => ({ n, label: about.labels[n], value, colour: "var(--s0)", said: `${(full ?? about.labels)[n]}: ${number(value, digits)} ${unit}` })).filter(({ value }) => !absent(value));
+    return barsOf(about, width, known, tickOf(known.map((k) => k.value)));
   };
   /** A waterfall from one amount to another: `from`, `steps` and `to` hold [label, dollars]. */
   const waterfall = ({ from, steps, to, height = 280 }) => (width) => {
