@@ -87,7 +87,6 @@ class _Bess(click.Group):
     """Loads a command when it is used, prints the package's own errors without a traceback, ends quietly when the reader of a pipe has gone."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; its error becomes a message and an exit code."""
         if sys.stdout.encoding.lower().replace("-", "") != "utf8" and hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")
         try:
@@ -112,7 +111,6 @@ class _Bess(click.Group):
         return result
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """Commands in the order of use."""
         return list(_COMMANDS)
 
     def resolve_command(
@@ -155,7 +153,6 @@ class _Harmless(logging.Formatter):
     """Messages name files of others: what steers a terminal is replaced in them as everywhere."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The message, and where an error arose, line by line."""
         return "\n".join(map(one_line, super().format(record).split("\n")))
 
 

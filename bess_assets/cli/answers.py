@@ -488,7 +488,6 @@ _QUARTER_HOUR = (
 
 
 def _day_lines(day: Answer, name: str, operating_day: str) -> Iterator[str]:
-    """A battery's quarter-hours of one day."""
     rows = day.records()
     node = next((row["settlement_point"] for row in rows if row["settlement_point"]), "unknown")
     yield from (bold(one_line(f"{name} on {operating_day}, node {node}")), "", *table(_QUARTER_HOUR, [rows]).lines, "")

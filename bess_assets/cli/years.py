@@ -177,7 +177,6 @@ def refuse_other_years(years: Iterable[int]) -> None:
 
 
 def _plan_lines(plans: Iterable[YearPlan], only: State | None) -> Iterator[str]:
-    """The tables that a refresh would make, and why."""
     for plan in plans:
         if names := plan.to_refresh(only):
             count = "every table" if len(names) == len(plan.tables) else f"{len(names)} of {len(plan.tables)} tables"

@@ -128,7 +128,6 @@ class ReportFolder:
         return str(self._folder)
 
     def _look_into(self, path: Path) -> Iterator[Report]:
-        """Reports of one file on disk."""
         try:
             on_disk = datetime.fromtimestamp(path.stat().st_mtime, CENTRAL).replace(tzinfo=None)
             if path.suffix.lower() == ".zip":
@@ -143,7 +142,6 @@ class ReportFolder:
     def _members(
         self, path: Path, above: tuple[str, ...], archive: zipfile.ZipFile, on_disk: datetime
     ) -> Iterator[Report]:
-        """Reports of one ZIP, and of the ZIPs in it."""
         for info in archive.infolist():
             members = (*above, info.filename)
             suffix = Path(info.filename).suffix.lower()
@@ -184,7 +182,6 @@ class ReportFolder:
         size: int,
         sheet: str = "",
     ) -> Iterator[Report]:
-        """The report, if it is of a dataset that is read."""
         if not size:
             self.problems[_label(path, members)] = "it is empty, without even headings"
             return

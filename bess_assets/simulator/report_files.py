@@ -292,7 +292,6 @@ class _Block:
             self._quarters[split] = Moments(year, self._times[split], shown=True).counts("interval_number") - 1
 
     def texts(self) -> Iterator[tuple[_Issue, bytes]]:
-        """Every CSV of the block."""
         spelled: dict[tuple[tuple[Field, ...], _Style], list[int]] = {}
         for number in np.unique(self._days).tolist():
             day = self._year.days[number]

@@ -144,7 +144,6 @@ class _Spelling:
         self.leading_space = not self.plain and odd and dataset in ("DAM_Load_Resources", "AS_prices")
 
     def heading(self, column: str) -> str:
-        """Heading of a canonical column in this file."""
         raw = self.headings[column]
         if column == "net_output" and self.file_year > 2025:
             raw = raw.strip()
@@ -154,7 +153,6 @@ class _Spelling:
         return raw.replace(" ", "") if joined and not self.plain else raw
 
     def time(self, column: str, moments: Moments) -> pa.Array:
-        """A label of moments."""
         if column == "date" and not self.text_dates:
             first = (moments.year.days[0] - date(1970, 1, 1)).days
             return pa.array((moments.days + first).astype(np.int32)).cast(pa.date32())
@@ -177,7 +175,6 @@ class _Spelling:
 
 
 def _table(parts: list[Rows], year: Year, how: _Spelling) -> pa.Table:
-    """The rows of one block of a file, spelled as the file spells them."""
     times = np.concatenate([rows.times for rows in parts])
     owner = np.repeat(np.arange(len(parts)), [len(rows.times) for rows in parts])
     order = np.arange(len(times))

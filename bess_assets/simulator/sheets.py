@@ -142,7 +142,6 @@ class Period:
 
 
 def _row(values: Iterable[Any]) -> npt.NDArray[Any]:
-    """A value for each resource."""
     return np.array(list(values))
 
 
@@ -288,7 +287,6 @@ def is_metered(to: Period) -> Bools:
 
 
 def _metered(to: Period, battery: Battery, did: Operation, course: tuple[Floats, Floats]) -> Iterator[Sheet]:
-    """Publish the settlement-metered energy of the generation side."""
     there = (to.at(did["exists"], to.runs) & (to.runs < midnight(RTC)))[:, 0]
     if there.any():
         out, into = moved_mwh(to, course, there)

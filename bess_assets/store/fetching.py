@@ -383,7 +383,6 @@ class _State:
         return min(starts)
 
     def note(self, need: Need, now: datetime) -> None:
-        """The documents of a report are there up to now."""
         for year in need.years:
             self._until[f"{need.publication.emil} {year}"] = need.publication.ends(year, now).isoformat()
         write_json(self._path, {"listed_until": self._until})

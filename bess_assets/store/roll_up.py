@@ -337,7 +337,6 @@ class _Reading:
                         self._spread([taken], parsed)
 
     def _spread(self, batch: Sequence[_Taken], parsed: Parsed) -> None:
-        """Rows to the years that they belong to."""
         for n, taken in enumerate(batch):
             in_years = years_of(np.array(parsed.days.get(n, []), dtype=np.int64)).tolist()
             taken.entry["years"] = sorted({*taken.entry["years"], *in_years})
