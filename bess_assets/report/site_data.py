@@ -4,7 +4,7 @@ A *class* is the duration class of a battery. Money, coverage and medians are th
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
@@ -14,7 +14,7 @@ import duckdb
 from bess_assets.checks.published import published_of
 from bess_assets.ercot.products import ATTRIBUTED, PRODUCTS
 from bess_assets.report.content import STREAMS, Content, Row
-from bess_assets.results import Answer, Results
+from bess_assets.results import Results
 from bess_assets.results.engine import literal, read
 from bess_assets.results.intervals import NET_MW
 from bess_assets.settings import Settings
@@ -110,8 +110,7 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
     with Results(settings, cache_entries=0) as results, _database(settings) as db:
         for content in contents:
             places, days = _places_in_class(content.board), _days_by_battery(db, settings, content.year, wanted)
-            months = _months(results, content)
-            estimates, differences = _estimates(results, content.year), _differences(results, content.year)
+            months, estimates, differences = _months(results, content), _estimates(content), _differences(content)
             for row in (row for row in content.board if row["battery"] in wanted):
                 name = row["battery"]
                 place, of_class = places.get(name, (None, None))
@@ -139,19 +138,12 @@ def _database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         yield db
 
 
-def _there(results: Results, table: str, year: int, ask: Callable[[], Answer]) -> list[Row]:
-    """Rows of a table that no board waits for; none where it was not made."""
-    return [*ask().records()] if year in yearly_files(results.folder, table) else []
-
-
 def _months(results: Results, content: Content) -> defaultdict[str, list[list[Any]]]:
     """Values of `_MONTH` of each battery's months, then shares of `_WHY`, to a tenth of a percent."""
-    year, why = content.year, defaultdict[tuple[str, int], dict[str, Any]](dict)
-    for row in (
-        *_there(results, "use_monthly", year, lambda: results.use(year, by="month")),
-        *_there(results, "perfect_monthly", year, lambda: results.perfect(year, by="month")),
-    ):
-        why[row["battery"], row["month"]].update(row)
+    why = defaultdict[tuple[str, int], dict[str, Any]](dict)
+    asked = [results.use, *([results.perfect] if "Perfect by month" in content.why else [])]
+    for shares in (row for ask in asked for row in ask(content.year, by="month").records()):
+        why[shares["battery"], shares["month"]].update(shares)
     months = defaultdict[str, list[list[Any]]](list)
     for row in content.monthly:
         shares = why[row["battery"], row["month"]]
@@ -161,24 +153,22 @@ def _months(results: Results, content: Content) -> defaultdict[str, list[list[An
     return months
 
 
-def _estimates(results: Results, year: int) -> defaultdict[str, list[list[float | None]]]:
+def _estimates(content: Content) -> defaultdict[str, list[list[float | None]]]:
     """The months of each battery with an estimate of days not disclosed, by the columns of `_ESTIMATE`: dollars whole, shares to a tenth of a percent."""
     found = defaultdict[str, list[list[float | None]]](list)
-    for row in _there(results, "estimate_monthly", year, lambda: results.estimate(year)):
+    for row in content.why["Estimate by month"].to_pylist():
         if not row["closed"] and row["estimate_usd"] is not None:
             found[row["battery"]].append([_rounded(row[c], 0 if c.endswith("_usd") else 3) for c in _ESTIMATE])
     return found
 
 
-def _differences(results: Results, year: int) -> defaultdict[str, list[list[Any]]]:
-    """Values of `_ATTRIBUTION` by battery: of its months, each with its number, and of the year, with 0; none where the table was not made."""
+def _differences(content: Content) -> defaultdict[str, list[list[Any]]]:
+    """Values of `_ATTRIBUTION` by battery: of its months, each with its number, then of the year, with 0."""
     found = defaultdict[str, list[list[Any]]](list)
-    for row in (
-        *_there(results, "attribution", year, lambda: results.attribution(year, by="month")),
-        *_there(results, "attribution", year, lambda: results.attribution(year)),
-    ):
+    for row in content.why["Attribution"].to_pylist():
+        month = row["first_day"].month if row["period"] == "month" else 0
         others, *usd = (row[name] for name in _ATTRIBUTION)
-        found[row["battery"]].append([row.get("month", 0), others, *(round(value, 2) for value in usd)])
+        found[row["battery"]].append([month, others, *(round(value, 2) for value in usd)])
     return found
 
 
@@ -260,7 +250,7 @@ _QUARTER_HOURS = 96
 
 
 def indices(settings: Settings, contents: Sequence[Content]) -> dict[str, Any]:
-    """The indices of each year that has them: rows of `_INDEX`, dollars per kW of each quarter-hour of the day by month, and what others published.
+    """The indices of each year: rows of `_INDEX`, dollars per kW of each quarter-hour of the day by month, and what others published.
 
     Figures of others are left out beside made-up data.
     """
@@ -268,36 +258,30 @@ def indices(settings: Settings, contents: Sequence[Content]) -> dict[str, Any]:
     with _database(settings) as db:
         for content in contents:
             year = content.year
-            if year not in yearly_files(settings.results, "index"):
-                continue
-            file = require(settings.results, "index", year)[year]
             others = (
-                []
-                if content.made_up
-                else [one for months in (True, False) for one in published_of(year, months=months)]
+                [] if content.made_up else [o for months in (True, False) for o in published_of(year, months=months)]
             )
             published = [[one.month, one.low_usd_per_kw_month, one.high_usd_per_kw_month, one.basis] for one in others]
-            found.append(
-                {
-                    "year": year,
-                    "rows": _index_rows(db, file),
-                    "published": published,
-                    "days": _index_days(db, settings, year),
-                }
-            )
+            days = _index_days(db, settings, year)
+            found.append({"year": year, "rows": _index_rows(content), "published": published, "days": days})
     return {"columns": _INDEX, "published_columns": _PUBLISHED, "years": found}
 
 
-def _index_rows(db: duckdb.DuckDBPyConnection, file: Any) -> list[list[Any]]:
-    services = _sum_of_known(f"as_{p}_usd_per_kw_month" for p in PRODUCTS)
-    rows = db.execute(
-        "SELECT period, CASE period WHEN 'month' THEN month(first_day) END, class, basis, batteries, capacity_mw, "
-        f"{', '.join(_RATES)}, {services}, "
-        f"p10_usd_per_kw_month, p50_usd_per_kw_month, p90_usd_per_kw_month FROM {read([file])} "
-        "WHERE period <> 'day' AND (kind = 'fleet' OR (kind = 'duration' AND basis = 'installed')) "
-        "ORDER BY kind DESC, class, basis DESC, first_day"
-    ).fetchall()
-    return [[round(value, 4) if isinstance(value, float) else value for value in row] for row in rows]
+def _index_rows(content: Content) -> list[list[Any]]:
+    rows = [
+        row
+        for row in content.why["Index"].to_pylist()
+        if row["kind"] == "fleet" or (row["kind"] == "duration" and row["basis"] == "installed")
+    ]
+    for row in rows:
+        known = [usd for p in PRODUCTS if (usd := row[f"as_{p}_usd_per_kw_month"]) is not None]
+        row["as_usd_per_kw_month"] = sum(known) if known else None
+        row["month"] = row["first_day"].month if row["period"] == "month" else None
+        row |= {f"p{n}": row[f"p{n}_usd_per_kw_month"] for n in (10, 50, 90)}
+    rows.sort(
+        key=lambda r: (r["kind"] != "fleet", r["class"], r["basis"] != "installed", r["first_day"], r["month"] or 0)
+    )
+    return [[round(row[c], 4) if isinstance(row[c], float) else row[c] for c in _INDEX] for row in rows]
 
 
 def _index_days(db: duckdb.DuckDBPyConnection, settings: Settings, year: int) -> dict[int, list[list[float | None]]]:

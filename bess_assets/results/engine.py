@@ -283,9 +283,9 @@ WITHOUT_YEAR = "COLUMNS(lambda c: c NOT IN ('year', 'filename'))"
 """The declared columns of yearly files, whether or not they are of a version that wrote its year."""
 
 
-def rows_of(files: Iterable[Path], option: str = "") -> str:
+def rows_of(files: Iterable[Path]) -> str:
     """SELECT of yearly files as their table is declared, without the year that the files hold."""
-    return f"SELECT {WITHOUT_YEAR} FROM {read(files, option)}"
+    return f"SELECT {WITHOUT_YEAR} FROM {read(files)}"
 
 
 def with_year(files: Iterable[Path], columns: str = WITHOUT_YEAR) -> str:

@@ -390,7 +390,6 @@
   function showIndices() {
     const data = bess.here("indices");
     const asked = bess.stateOfAddress();
-    if (!data.years.length) { main.replaceChildren(remark("No year has the table index: bess refresh makes it.")); return; }
     const year = data.years.find((own) => String(own.year) === asked.year) ?? data.years.at(-1);
     const choose = (more) => { location.hash = bess.hashOf({ year: year.year, month: asked.month, ...more }); };
     const rate = (value) => number(value, 2);
