@@ -25,13 +25,11 @@ from bess_assets.results import QueryError, Results
 from bess_assets.settings import Settings
 from bess_assets.store.listing import Marks, marks_of, yearly_files
 from bess_assets.store.places import bring_results
+from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets.text import json_text
 
 _NOT_ASKED = {"close", "stream"}  # they answer nothing that JSON holds
-_READ = (
-    *("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history"),
-    *("energy_revenue", "bess_dispatch", "bess_prices"),
-)
+_READ = (*LEADERBOARD_REPORT.upstream, "index_intervals", "energy_revenue", "bess_dispatch", "bess_prices")
 _KINDS = {".html": "text/html", ".js": "text/javascript", ".csv": "text/csv"}
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "

@@ -21,8 +21,10 @@ from bess_assets.report.serve import application, questions
 from bess_assets.results import Results
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.paths import result_path
+from bess_assets.tables import PERFECT_MONTHLY
 from bess_assets.text import json_text
 from bess_assets_tests.conftest import Worlds
+from bess_assets_tests.made_home import write_why
 from bess_assets_tests.report.made_boards import write_boards
 from bess_assets_tests.report.test_page import UNKNOWN, number, severe, texts, wait_until
 from bess_assets_tests.report.test_site import rows_of
@@ -217,6 +219,19 @@ def test_a_refresh_is_seen_without_a_new_start(tmp_path: Path) -> None:
     write_boards(tmp_path, 2023, 5)
     assert files.content("data/site.js") != before
     assert files.content("2023.html") is not None
+
+
+def test_a_table_that_no_board_waits_for_is_seen_without_a_new_start(tmp_path: Path) -> None:
+    from bess_assets.report.serve import _Files
+
+    settings = write_boards(tmp_path, 2024, 5)
+    result_path(settings.results, PERFECT_MONTHLY.name, 2024).unlink()
+    files = _Files(settings)
+    before = files.content("data/batteries/0000.js")
+    with Results(settings) as results:
+        names = sorted(results.leaderboard(2024).column("battery"))
+    write_why(settings, 2024, names, [PERFECT_MONTHLY])
+    assert files.content("data/batteries/0000.js") != before
 
 
 def test_a_table_damaged_meanwhile_is_an_error_that_names_its_file(home: Settings, tmp_path: Path) -> None:
