@@ -265,7 +265,7 @@ BESS_FLEET = Table(
 BESS_AWARDS = Table(
     name="bess_awards", group="extracts",
     meaning="Day-ahead awards, battery by hour of the year. 0 is no award; null is unknown.",
-    key=("battery", "interval_start"), ledger=True, coverage=("award_mw", None), code_version="3",
+    key=("battery", "interval_start"), ledger=True, coverage=("award_mw", None), code_version="4",
     datasets=(*_DAM, *_SCED, "sced_smne", "as_prices"), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
@@ -277,6 +277,7 @@ BESS_AWARDS = Table(
         *(Column(f"{p}_load_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, load side", tuple(("dam_load_resources", c) for c in (*_AWARD_COLUMNS.get(p, (f"{p}_award_mw",)), *(("ecrsmd_award_mw",) if p == "ecrs" else ())))) for p in PRODUCTS),
         Column("row_gap", "label", "over 24 hours in a row without a row of the battery in a file that has rows of others: 'no award', or 'unknown' where the battery was at work", _ROWS_AND_WORK),
         Column("stated_price_usd_per_mwh", "number", "settlement point price that the day-ahead row itself states; compared with the price files, and in no figure", (("dam_gen_resources", "settlement_price_usd_per_mwh"), ("dam_esr_resources", "settlement_price_usd_per_mwh"))),
+        Column("day_ahead_limit_mw", "number", "high sustained limit of the day-ahead row, generation side or ESR; 0 in status OUT, null without a row", tuple((dataset, column) for dataset in ("dam_gen_resources", "dam_esr_resources") for column in ("hsl_mw", "resource_status"))),
     ),
 )
 
@@ -653,12 +654,12 @@ INDEX_INTERVALS = Table(
     ),
 )
 
-_OF_LIMITS = (*((dataset, column) for dataset in ("dam_gen_resources", "dam_esr_resources") for column in ("hsl_mw", "resource_status")), *_from("bess_registry", "capacity_mw"))
+_OF_LIMITS = (*_from("bess_awards", "day_ahead_limit_mw"), *_from("bess_registry", "capacity_mw"))
 
 OUTAGES = Table(
     name="outages", group="why",
     meaning="Hours in a row in which a battery was out by the day-ahead files: status OUT, or the high sustained limit of its row below half of its capacity.",
-    code_version="3", key=("battery", "first_hour"), datasets=("dam_gen_resources", "dam_esr_resources"), upstream=("bess_registry",),
+    code_version="4", key=("battery", "first_hour"), upstream=("bess_registry", "bess_awards"),
     columns=(
         _battery("bess_registry"),
         Column("first_hour", "time", "start of its first hour, UTC", required=True),
@@ -671,7 +672,7 @@ OUTAGES = Table(
 USE_MONTHLY = Table(
     name="use_monthly", group="why",
     meaning="How each battery was used in each month: availability, services held, throughput, discharges by depth; and its energy money beside top-bottom spreads of the same days.",
-    code_version="3", key=("battery", "month"), datasets=("dam_gen_resources", "dam_esr_resources"),
+    code_version="4", key=("battery", "month"),
     upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices", "energy_revenue", "as_revenue"), coverage=("limit_hours", "expected_hours"),
     columns=(
         _battery("bess_registry"),
@@ -707,9 +708,9 @@ _EXCHANGED = (
 )
 
 ATTRIBUTION = Table(
-    name="attribution", group="why", code_version="4",
+    name="attribution", group="why", code_version="5",
     meaning="What each battery earned in each month, and in the year, beside the median of its duration class: the difference as terms that add up to it.",
-    key=("battery", "period", "first_day"), datasets=("dam_gen_resources", "dam_esr_resources"),
+    key=("battery", "period", "first_day"),
     upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices", "energy_revenue", "as_revenue", "leaderboard", "leaderboard_monthly"),
     money="difference_usd", coverage=("difference_usd", None),
     columns=(

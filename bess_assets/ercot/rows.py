@@ -508,15 +508,16 @@ class YearRows:
             texts: text columns wanted, each with its codes.
             step_seconds: length of the steps that rows are placed at; an hour or a quarter-hour, as the dataset has them, if not given; an hour for runs.
             leave_out: a column, and which texts in it mark rows to pass over.
-            compared: number columns wanted that no figure is made of: what is odd about them is no finding.
+            compared: columns wanted, numbers or some of the texts, that no figure of money is made of: what is odd about them is no finding.
         """
         self._year = inputs.year
         self._dataset = DATASETS[dataset]
         self._paths = inputs.rollups.files(dataset, inputs.year.year)
         self._key, self._codes = self._dataset.key[0], codes
-        self._reported = [*numbers, *(texts or {}), *({"interval_number"} & self._dataset.columns.keys())]
-        self._numbers = [*numbers, *compared]
         self._texts = dict(texts or {})
+        own = [*numbers, *self._texts, *({"interval_number"} & self._dataset.columns.keys())]
+        self._reported = [name for name in own if name not in compared]
+        self._numbers = [*numbers, *(name for name in compared if name not in self._texts)]
         quarters = {"interval", INTERVAL_END} & self._dataset.columns.keys()
         self._step = step_seconds or (SECONDS_PER_QUARTER_HOUR if quarters else _HOUR)
         self._leave_out = leave_out

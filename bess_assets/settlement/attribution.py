@@ -15,13 +15,14 @@ from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import ATTRIBUTED, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
+from bess_assets.settlement.awards import LIMIT
 from bess_assets.settlement.days import Days
 from bess_assets.settlement.energy import da_energy_usd
 from bess_assets.settlement.grid import each_battery
 from bess_assets.settlement.metrics import Period
 from bess_assets.settlement.perfect import by_day, day_groups
 from bess_assets.settlement.prices import PriceGrid
-from bess_assets.settlement.use import day_ahead_limits, out_hours
+from bess_assets.settlement.use import out_hours
 
 FACTORS = ("location", "as_mix", "duration", "da_rt")
 """Factors in the order in which they are exchanged; once all of them are, timing is left."""
@@ -275,7 +276,6 @@ class _Source:
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs, self._days, self._prices = inputs, Days(inputs.year), PriceGrid.of(inputs)
-        self._limits = day_ahead_limits(inputs)
         sizes = inputs.tables["bess_registry"].read(["battery", "capacity_mw"]).to_pydict()
         self._capacity = sizes["capacity_mw"]
         board = inputs.tables["leaderboard"].read(["battery", "first_active_date"]).to_pydict()
@@ -288,6 +288,7 @@ class _Source:
         by_hour = (year.hours, QUARTER_HOURS_PER_HOUR)
         awards, services = tables["bess_awards"], tables["as_revenue"]
         rt_price, da_price, *_ = self._prices.of_battery(awards, n)
+        own = awards.numbers(["award_mw", LIMIT], n)
         discharge, charge = tables["bess_dispatch"].numbers(["discharge_mwh", "charge_mwh"], n).values()
         of_services = services.numbers(["award_mw", "revenue_usd", "exists"], n)
         held, revenue, exists = (values.reshape(len(PRODUCTS), -1) for values in of_services.values())
@@ -299,12 +300,12 @@ class _Source:
         return Hours(
             flow_mwh=(discharge - charge).reshape(by_hour) / capacity,
             rt_price=rt_price.reshape(by_hour),
-            award_mw=awards.numbers(["award_mw"], n)["award_mw"] / capacity,
+            award_mw=own["award_mw"] / capacity,
             da_price=da_price[::QUARTER_HOURS_PER_HOUR],
             as_usd=np.where(exists > 0, revenue, 0.0).sum(axis=0) / capacity,
             counted_usd=(np.nansum(energy, axis=1) + np.nansum(revenue, axis=0)) / capacity,
             held=self._held(n, held) / capacity,
-            out=out_hours(self._limits[n], capacity, expected, self._days),
+            out=out_hours(own[LIMIT], capacity, expected, self._days),
             active=active,
         )
 

@@ -41,7 +41,8 @@ _AS_NUMBERS = (
     "ecrssd_award_mw",
     "nspin_award_mw",
 )
-_PRICE = "stated_price_usd_per_mwh"
+_PRICE, LIMIT = "stated_price_usd_per_mwh", "day_ahead_limit_mw"
+_STATUS, _OUT = "resource_status", "OUT"
 SIDE_AWARDS = tuple(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load"))
 """Columns of bess_awards that hold the AS awards of the two sides of a battery."""
 # column of bess_awards that holds an award of the generation side or the ESR
@@ -115,12 +116,12 @@ class _Side:
             dataset,
             Codes(self.names),
             numbers=[*_AS_NUMBERS, "ecrsmd_award_mw"] if load else ["award_mw", *_AS_NUMBERS],
-            texts={} if load else {"settlement_point": self.points},
-            compared=["max_power_mw"] if load else (*LIMITS_AND_PRICE, *STATED_MCPC),
+            texts={} if load else {"settlement_point": self.points, _STATUS: Codes([_OUT])},
+            compared=["max_power_mw"] if load else (*LIMITS_AND_PRICE, *STATED_MCPC, _STATUS),
         )
         scatter = Scatter(len(self.names), year.hours, [*_COLUMNS])
         has_mcpc = any(has_column(inputs, dataset, name) for name in STATED_MCPC)
-        stated = [] if load else [*LIMITS_AND_PRICE, *(STATED_MCPC if has_mcpc else ())]
+        stated = [] if load else [*LIMITS_AND_PRICE, *(STATED_MCPC if has_mcpc else ()), LIMIT]
         self.stated = Scatter(len(self.names), year.hours, stated)
         self.nodes = np.full((len(self.names), year.hours), -1, dtype=np.int32)
         self.beyond, self.compared, contradictions = Counter[str](), 0, 0
@@ -134,7 +135,9 @@ class _Side:
                 self.beyond.update(self.names[n] for n in rows.series[~fits(values, np.zeros_like(power), power)])
             else:
                 self.nodes[rows.series, rows.step] = rows.texts["settlement_point"]
-                self.stated.put(rows.series, rows.step, {name: rows.numbers[name] for name in self.stated.grids})
+                limit = {LIMIT: np.where(rows.texts[_STATUS] == 0, 0.0, rows.numbers["hsl_mw"])}
+                says = rows.numbers | limit
+                self.stated.put(rows.series, rows.step, {name: says[name] for name in self.stated.grids})
         reader.report(findings)
         findings.add("award_contradiction", dataset, contradictions, "RRS or ECRS: the parts were taken")
         self.present, self.held = scatter.present, reader.rows > 0
@@ -176,14 +179,17 @@ def bess_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     user = read_user_table(inputs.registry_csv) if inputs.registry_csv else []
     ledger = LedgerColumns(year, quarter_hours=False)
     for row in registry.to_pylist():
-        columns: dict[str, Any] = {column: np.full(year.hours, np.nan) for column in (*_COLUMNS.values(), _PRICE)}
+        columns: dict[str, Any] = {
+            column: np.full(year.hours, np.nan) for column in (*_COLUMNS.values(), _PRICE, LIMIT)
+        }
         nodes = dict[str, Nodes]()
         for kind, own in selling.items():
             name, era = row[f"{kind}_resource"], eras[kind]
             for quantity, column in _COLUMNS.items():
                 columns[column][era] = (own.grids[quantity][own.place[name]] if name else own.no_award)[era]
             if name:
-                columns[_PRICE][era] = own.stated.grids[STATED_PRICE][own.place[name], era]
+                for quantity, column in ((STATED_PRICE, _PRICE), (LIMIT, LIMIT)):
+                    columns[column][era] = own.stated.grids[quantity][own.place[name], era]
                 nodes[kind] = Nodes(own.nodes[own.place[name]], own.points.texts)
         for product in PRODUCTS:
             columns[f"{product}_load_award_mw"] = np.zeros(year.hours)

@@ -12,8 +12,8 @@ import numpy as np
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import day_number, day_of_number
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, TB_HOURS
-from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
+from bess_assets.settlement.awards import LIMIT
 from bess_assets.settlement.daily import top_less_bottom
 from bess_assets.settlement.days import Days
 from bess_assets.settlement.grid import each_battery
@@ -31,8 +31,6 @@ _UNKNOWN_WITHOUT = {
     **{f"tb_{b}_days": (f"tb_{b}_actual_usd", *(f"tb{hours}_{b}_usd" for hours in TB_HOURS)) for b in ("da", "rt")},
 }
 """By count: the columns of a month that are unknown where it is zero."""
-_OUT = "OUT"
-_SIZE_HOURS = ("dam_gen_resources", "gen_resource"), ("dam_esr_resources", "esr_resource")
 _HOUR_SECONDS = 3_600
 
 
@@ -68,27 +66,8 @@ def discharges(net_mwh: FloatArray, least_mwh: float) -> list[tuple[int, float]]
     return [*found, (end, high - low)] if falling else found
 
 
-def day_ahead_limits(inputs: Inputs) -> FloatArray:
-    """High sustained limit of each battery and hour by the day-ahead files, MW, 0 in status OUT, NaN without a row; shape (batteries, hours)."""
-
-    def read() -> FloatArray:
-        registry = inputs.tables["bess_registry"].read([column for _, column in _SIZE_HOURS])
-        found = np.full((registry.num_rows, inputs.year.hours), np.nan)
-        for dataset, column in _SIZE_HOURS:
-            named = [(n, name) for n, name in enumerate(registry[column].to_pylist()) if name]
-            if named and inputs.rollups.files(dataset, inputs.year.year):
-                of_row = np.array([n for n, _ in named])
-                names, statuses = Codes([name for _, name in named]), {"resource_status": Codes([_OUT])}
-                for rows in YearRows(inputs, dataset, names, numbers=["hsl_mw"], texts=statuses):
-                    limit = np.where(rows.texts["resource_status"] == 0, 0.0, rows.numbers["hsl_mw"])
-                    np.fmax.at(found, (of_row[rows.series], rows.step), limit)
-        return found
-
-    return inputs.once("day-ahead limits", inputs.tables["bess_registry"], read)
-
-
 def out_hours(limits: FloatArray, capacity: float, expected: slice, days: Days) -> BoolArray:
-    """True in the expected hours in which a battery is out."""
+    """True in the expected hours in which a battery is out, by its `day_ahead_limit_mw`."""
     out = limits < OUT_BELOW * capacity
     first, end = days.year.day_first_hour[[expected.start, expected.stop]]
     out[:first] = out[end:] = False
@@ -110,20 +89,20 @@ def _runs(flags: BoolArray) -> Iterator[tuple[int, int]]:
 @step
 def outages(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """Each stretch of hours in a row in which a battery is out by the day-ahead files."""
-    days, limits, sizes = Days(inputs.year), day_ahead_limits(inputs), _sizes(inputs)
+    days, awards, sizes = Days(inputs.year), inputs.tables["bess_awards"], _sizes(inputs)
     starts = inputs.year.hour_starts
 
     def of(n: int, battery: str, expected: slice) -> list[dict[str, Any]]:
-        capacity = sizes[n][0]
+        capacity, limits = sizes[n][0], awards.numbers([LIMIT], n)[LIMIT]
         return [
             {
                 "battery": battery,
                 "first_hour": int(starts[first]) * 1_000_000,
                 "hours": end - first,
                 "end": (int(starts[end - 1]) + _HOUR_SECONDS) * 1_000_000,
-                "out_mw": float(capacity - limits[n, first:end].mean()),
+                "out_mw": float(capacity - limits[first:end].mean()),
             }
-            for first, end in _runs(out_hours(limits[n], capacity, expected, days))
+            for first, end in _runs(out_hours(limits, capacity, expected, days))
         ]
 
     yield from in_columns([row for rows in each_battery(inputs, of) for row in rows])
@@ -132,7 +111,7 @@ def outages(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
 @step
 def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """Each battery and month: availability, services held, throughput, discharges by depth, and energy money beside spreads."""
-    year, days, limits, sizes = inputs.year, Days(inputs.year), day_ahead_limits(inputs), _sizes(inputs)
+    year, days, sizes = inputs.year, Days(inputs.year), _sizes(inputs)
     prices = PriceGrid.of(inputs)
     awards, flows, ledger, services = (
         inputs.tables[name] for name in ("bess_awards", "bess_dispatch", "energy_revenue", "as_revenue")
@@ -158,7 +137,8 @@ def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         capacity, size = sizes[n]
         there = np.zeros(year.days, dtype=bool)
         there[expected] = True
-        out = out_hours(limits[n], capacity, expected, days)
+        limits = awards.numbers([LIMIT], n)[LIMIT]
+        out = out_hours(limits, capacity, expected, days)
         begun = np.zeros(year.hours, dtype=bool)
         begun[[first for first, _ in _runs(out)]] = True
         held = services.numbers(["award_mw", "exists"], n)
@@ -169,7 +149,7 @@ def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         observed = days.count(~np.isnan(discharge) | ~np.isnan(charge))
         sums: dict[str, FloatArray] = {
             "expected_hours": by_month(np.where(there, days.hours, 0)),
-            "limit_hours": by_month(np.where(there, days.count(~np.isnan(limits[n])), 0)),
+            "limit_hours": by_month(np.where(there, days.count(~np.isnan(limits)), 0)),
             "out_hours": by_month(days.count(out)),
             "outages": by_month(days.count(begun)),
             "as_known_hours": by_month(days.count(known)),
