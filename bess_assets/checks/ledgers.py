@@ -86,21 +86,32 @@ QUARTER_HOURS = _complete(
 
 _LEGS = [(product, leg) for product in PRODUCTS for leg in ("da", "rt")]
 _COMPONENTS = ["da_energy_usd", "rt_energy_usd", *(f"as_{product}_{leg}_usd" for product, leg in _LEGS)]
-_OF_PRODUCTS = ", ".join(
-    f"sum({leg}_usd) FILTER (revenue_usd IS NOT NULL AND product = '{product}')" for product, leg in _LEGS
-)
+
+
+def _sums_of_ledgers(judged: Judged) -> list[float | None]:
+    """Sums of the components over both ledgers, None where nothing is known, a battery at a time: all of a year's are gigabytes."""
+    found: dict[str, list[float]] = {name: [] for name in _COMPONENTS}
+    for ledger, total in (("energy_revenue", "energy_usd"), ("as_revenue", "revenue_usd")):
+        with judged.reading(ledger) as table:
+            for n in range(len(table.batteries())):
+                da, rt, whole = table.numbers(["da_usd", "rt_usd", total], n).values()
+                codes, texts = (
+                    table.labels("product", n) if ledger == "as_revenue" else (np.zeros(len(whole)), ["energy"])
+                )
+                for code, text in enumerate(texts):
+                    own = (codes == code) & ~np.isnan(whole)
+                    for leg, usd in (("da", da[own]), ("rt", rt[own])):
+                        name = f"{leg}_energy_usd" if text == "energy" else f"as_{text}_{leg}_usd"
+                        found[name] += [float(np.nansum(usd))] if not np.isnan(usd).all() else []
+    return [math.fsum(sums) if sums else None for sums in found.values()]
 
 
 def _ledger_sums(judged: Judged) -> Verdict:
     ledgers = ("energy_revenue", "as_revenue")
     if not all(judged.path(name).is_file() for name in ledgers):
         return Verdict(passed=True, detail=f"not compared: {' or '.join(ledgers)} is not there")
-    (sums,) = judged.ask(
-        f"SELECT * FROM (SELECT {', '.join(f'sum({name})' for name in _COMPONENTS)} FROM {{leaderboard}}), "
-        "(SELECT sum(da_usd) FILTER (energy_usd IS NOT NULL), sum(rt_usd) FILTER (energy_usd IS NOT NULL) FROM {energy_revenue}), "
-        f"(SELECT {_OF_PRODUCTS} FROM {{as_revenue}})"
-    )
-    board, ledger = sums[: len(_COMPONENTS)], sums[len(_COMPONENTS) :]
+    (board,) = judged.ask(f"SELECT {', '.join(f'sum({name})' for name in _COMPONENTS)} FROM {{leaderboard}}")
+    ledger = _sums_of_ledgers(judged)
     gaps = [0.0 if None in pair else abs(pair[0] - pair[1]) for pair in zip(board, ledger, strict=True)]
     phrases = [
         f"{name} is {_money(shown)} on the board and {_money(summed)} in the ledger"

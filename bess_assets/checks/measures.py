@@ -56,7 +56,8 @@ def _grid(judged: Judged, ledger: str, *columns: str, each: int = 1) -> tuple[li
     """Series of a ledger, and columns of numbers as grids of them by every so many-th step: of a ledger of quarter-hours by hour."""
     with judged.reading(ledger) as table:
         names = table.batteries()
-        rows = ([own[::each] for own in table.numbers([*columns], n).values()] for n in range(len(names)))
+        # copied: a part of an array keeps all of it in memory
+        rows = ([own[::each].copy() for own in table.numbers([*columns], n).values()] for n in range(len(names)))
         return names, [np.array(grid) for grid in zip(*rows, strict=True)]
 
 

@@ -109,7 +109,7 @@ def test_a_file_that_cannot_be_read_has_not_passed_and_no_board_is_made_from_it(
     (settings.results / "energy_revenue" / "2022.parquet").write_bytes(b"half a file")
     judged = {c["name"]: c for c in judge_table(settings, 2022, TABLES["leaderboard"], StepResult(iter(())), 1)}
     assert not judged[LEDGERS.name]["passed"]
-    assert judged[LEDGERS.name]["detail"].startswith("could not be judged: DuckDB cannot answer this.")
+    assert judged[LEDGERS.name]["detail"].startswith("could not be judged: A result file is not as it was written")
     with pytest.raises(DamagedError, match=r"energy_revenue/2022\.parquet is not as it was written"):
         run_table(settings, 2022, "leaderboard")
 
