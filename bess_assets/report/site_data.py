@@ -4,12 +4,13 @@ A *class* is the duration class of a battery. Money, coverage and medians are th
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
 import duckdb
+import pyarrow.compute as pc
 
 from bess_assets.checks.published import published_of
 from bess_assets.ercot.products import ATTRIBUTED, PRODUCTS
@@ -110,7 +111,8 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
     with Results(settings, cache_entries=0) as results, _database(settings) as db:
         for content in contents:
             places, days = _places_in_class(content.board), _days_by_battery(db, settings, content.year, wanted)
-            months, estimates, differences = _months(results, content), _estimates(content), _differences(content)
+            months = _months(results, content, wanted)
+            estimates, differences = _estimates(content, wanted), _differences(content, wanted)
             for row in (row for row in content.board if row["battery"] in wanted):
                 name = row["battery"]
                 place, of_class = places.get(name, (None, None))
@@ -138,14 +140,14 @@ def _database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         yield db
 
 
-def _months(results: Results, content: Content) -> defaultdict[str, list[list[Any]]]:
+def _months(results: Results, content: Content, names: Collection[str]) -> defaultdict[str, list[list[Any]]]:
     """Values of `_MONTH` of each battery's months, then shares of `_WHY`, to a tenth of a percent."""
     why = defaultdict[tuple[str, int], dict[str, Any]](dict)
     asked = [results.use, *([results.perfect] if "Perfect by month" in content.why else [])]
     for shares in (row for ask in asked for row in ask(content.year, by="month").records()):
         why[shares["battery"], shares["month"]].update(shares)
     months = defaultdict[str, list[list[Any]]](list)
-    for row in content.monthly:
+    for row in (row for row in content.monthly if row["battery"] in names):
         shares = why[row["battery"], row["month"]]
         months[row["battery"]].append(
             [*(row[name] for name in _MONTH), *(_rounded(shares.get(name), 3) for name in _WHY)]
@@ -153,19 +155,25 @@ def _months(results: Results, content: Content) -> defaultdict[str, list[list[An
     return months
 
 
-def _estimates(content: Content) -> defaultdict[str, list[list[float | None]]]:
+def _why(content: Content, table: str, names: Collection[str]) -> list[Row]:
+    """Rows of some batteries in a table of `Content.why`."""
+    rows: list[Row] = content.why[table].filter(pc.field("battery").isin([*names])).to_pylist()
+    return rows
+
+
+def _estimates(content: Content, names: Collection[str]) -> defaultdict[str, list[list[float | None]]]:
     """The months of each battery with an estimate of days not disclosed, by the columns of `_ESTIMATE`: dollars whole, shares to a tenth of a percent."""
     found = defaultdict[str, list[list[float | None]]](list)
-    for row in content.why["Estimate by month"].to_pylist():
+    for row in _why(content, "Estimate by month", names):
         if not row["closed"] and row["estimate_usd"] is not None:
             found[row["battery"]].append([_rounded(row[c], 0 if c.endswith("_usd") else 3) for c in _ESTIMATE])
     return found
 
 
-def _differences(content: Content) -> defaultdict[str, list[list[Any]]]:
+def _differences(content: Content, names: Collection[str]) -> defaultdict[str, list[list[Any]]]:
     """Values of `_ATTRIBUTION` by battery: of its months, each with its number, then of the year, with 0."""
     found = defaultdict[str, list[list[Any]]](list)
-    for row in content.why["Attribution"].to_pylist():
+    for row in _why(content, "Attribution", names):
         month = row["first_day"].month if row["period"] == "month" else 0
         others, *usd = (row[name] for name in _ATTRIBUTION)
         found[row["battery"]].append([month, others, *(round(value, 2) for value in usd)])
