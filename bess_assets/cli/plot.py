@@ -9,7 +9,7 @@ from bess_assets.errors import BessError
 from bess_assets.results import Results
 from bess_assets.store.listing import nothing_yet
 
-_KINDS = {  # how many names each takes, and an example
+_KINDS = {  # functions of results.plots: how many names each takes, and an example
     "stack": ("one", "bess plot stack FLINT_1 --year 2026"),
     "day": ("one", "bess plot day FLINT_1 --day 2026-08-20"),
     "cumulative": ("some", "bess plot cumulative FLINT_1 FLINT_2"),
@@ -49,5 +49,5 @@ def plot(
         if of_year is None:
             raise nothing_yet(results.folder)
         named = {"one": names, "some": (list(names),), "none": ()}[how_many]
-        plots.save(plots.KINDS[kind](results, *named, day or of_year), path)
+        plots.save(getattr(plots, kind)(results, *named, day or of_year), path)
     click.echo(f"Written: {path}")

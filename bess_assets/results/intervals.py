@@ -1,7 +1,7 @@
 """One battery on one day by quarter-hour: prices, awards, flows, state of charge and dollars in one row, from the extracts and the ledgers."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -53,8 +53,6 @@ def with_central_time(answer: Answer) -> Answer:
     """The same with Central prevailing time after UTC: a text with its distance from UTC, which tells the two 01:00 hours of the autumn day apart."""
     columns = (answer.columns[0], "interval_start_central", *answer.columns[1:])
     types = (answer.types[0], "VARCHAR", *answer.types[1:]) if answer.types else ()
-    return Answer(columns, [(row[0], _central(row[0]), *row[1:]) for row in answer.rows], types)
-
-
-def _central(moment: datetime) -> str:
-    return moment.astimezone(_CENTRAL).isoformat(sep=" ", timespec="minutes")
+    central = (row[0].astimezone(_CENTRAL).isoformat(sep=" ", timespec="minutes") for row in answer.rows)
+    rows = [(row[0], text, *row[1:]) for row, text in zip(answer.rows, central, strict=True)]
+    return Answer(columns, rows, types)

@@ -3,7 +3,7 @@
 Each function asks `Results` and returns a matplotlib figure, which a notebook shows and `save` writes. What is unknown is left blank.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,16 +132,6 @@ def compare(results: Results, names: Sequence[str], year: Year) -> "Figure":
     axes.set_xlabel("month")
     axes.legend()
     return _plain(figure)
-
-
-KINDS: dict[str, Callable[..., "Figure"]] = {
-    "stack": stack,
-    "cumulative": cumulative,
-    "day": day,
-    "duration": duration,
-    "compare": compare,
-}
-"""Kinds of pictures by name."""
 
 
 def save(figure: "Figure", path: Path) -> None:

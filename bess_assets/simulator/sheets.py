@@ -301,12 +301,9 @@ def _plans(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterator
     top = np.where(running & (hours >= midnight(COP_SOC)), _row(b.energy_mwh for b in batteries), np.nan)
     soc = {"min_soc": top * 0.0, "max_soc": top, "planned_soc": np.round(top * 0.5, 1)}
     numbers: Numbers = {"hsl": limit, "lsl": 0.0, **soc}
-    yield Sheet(
-        "COP_Snapshots", [(b.gen, "", b.qse) for b in batteries], numbers, exists & (hours < midnight(RTC)), running
-    )
-    yield Sheet(
-        "COP_Snapshots", [(b.esr, "", b.qse) for b in batteries], numbers, exists & (hours >= midnight(RTC)), running
-    )
+    for side, here in (("gen", hours < midnight(RTC)), ("esr", hours >= midnight(RTC))):
+        who: list[Who] = [(getattr(b, side), "", b.qse) for b in batteries]
+        yield Sheet("COP_Snapshots", who, numbers, exists & here, running)
 
 
 def _generators(to: Period) -> Iterator[Sheet]:
