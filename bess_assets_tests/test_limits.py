@@ -46,6 +46,7 @@ def settings_with(home: Path, rollups: Path, **limits: str) -> Settings:
 
 
 # --- memory and threads ------------------------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_the_memory_limit_bounds_the_blocks_that_a_year_is_worked_in_and_changes_no_byte(rollups, tmp_path):
     made = {}
     for limit in ("1GB", "20KB"):

@@ -255,6 +255,7 @@ def test_every_page_and_every_answer_of_rows_that_is_served_says_so(home):
             assert (MADE_UP_COLUMN in said["columns"]) == made_up, question
 
 
+@pytest.mark.slow
 def test_every_page_of_the_site_and_its_files_say_so_and_of_which_editions_they_are(home, tmp_path):
     settings, made_up = home
     Site(settings).write(tmp_path, lambda *_: None)

@@ -240,6 +240,7 @@ def oak_of_reports(tmp_path_factory: pytest.TempPathFactory) -> Oak:
     return Oak(tmp_path_factory.mktemp("oak"))
 
 
+@pytest.mark.slow
 def test_a_market_of_reports_alone_says_nothing_of_sources(oak_of_reports):
     oak = oak_of_reports
     assert oak.usd == (8 * 30 * 24, (6 - 2 - 8) * 40 * 24, (3 + 1) * 5 * 24)
@@ -248,6 +249,7 @@ def test_a_market_of_reports_alone_says_nothing_of_sources(oak_of_reports):
     assert oak.sources("energy_revenue", "da_price_source") == {"report": 96}
 
 
+@pytest.mark.slow
 def test_corrections_replace_their_keys_alone_and_move_the_dollars_by_just_that(oak_of_reports, tmp_path):
     when = "05/20/2022 10:00:00"
     extra = {
@@ -301,6 +303,7 @@ def test_a_history_fills_what_reports_lack_and_counts_where_it_says_otherwise(tm
     assert alone.findings("price_sources_differ") == []
 
 
+@pytest.mark.slow
 def test_a_history_stands_before_what_award_rows_state(tmp_path):
     history = {"DAMASMCPC_2022.csv": text(WIDE, [f"{small.DAY},{hour:02d}:00,N,3,6,7,2," for hour in range(1, 13)])}
     oak = Oak(tmp_path, history, without=("DAMCPCNP4188",))

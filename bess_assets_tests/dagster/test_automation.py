@@ -242,6 +242,7 @@ def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_aga
     assert len(found.run_requests) == 1
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_is_tried_once_and_again_when_it_changes(settings, own_instance, prices):
     prices.write_bytes(b"PAR1 garbage")
     first = key(settings, own_instance)

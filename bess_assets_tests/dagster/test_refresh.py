@@ -190,6 +190,7 @@ def test_a_table_made_again_has_the_same_bytes_and_no_run_of_its_own_is_needed(r
     assert entry["digest"] == refreshed.year.tables["daily_revenue"]["digest"]
 
 
+@pytest.mark.slow
 def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_it_is(refreshed):
     results = refreshed.settings.results
     history = result_path(results, "leaderboard_history", YEAR)
@@ -219,6 +220,7 @@ def test_the_schemas_show_the_matrix_of_columns_and_their_check_passes_what_cost
         )
 
 
+@pytest.mark.slow
 def test_a_bad_file_fails_what_needs_it_and_the_schemas_say_so_and_are_merged_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
     settings = load_settings(tmp_path, environ={})

@@ -148,6 +148,7 @@ def test_a_year_that_is_there_is_listed_again_only_for_its_last_days_and_from_th
         assert numbers(settings) == [document.number for document in whole]
 
 
+@pytest.mark.slow
 def test_every_fault_at_once_costs_requests_and_no_document(market, served, settings_here):
     documents = market.of("NP4-188-CD", "NP4-190-CD")
     some = [document.number for document in documents]
@@ -462,6 +463,7 @@ def test_a_fetch_that_is_killed_at_ten_random_points_loses_nothing_and_asks_for_
 
 
 # --- files that are removed once they are rolled up
+@pytest.mark.slow
 def test_rolled_up_reports_may_be_removed_and_are_not_fetched_again(market, served, settings_here):
     documents = market.of("NP4-188-CD", "NP3-966-ER")
     datasets = ["as_prices", "dam_gen_resources"]

@@ -51,6 +51,7 @@ def test_the_asset_of_the_reports_fetches_where_it_may_and_shows_what_is_there(m
     assert recorded_years(settings.results) == [], "a year of which only reports were fetched was not refreshed"
 
 
+@pytest.mark.slow
 def test_a_run_in_which_a_report_could_not_be_fetched_fails_with_its_name_and_what_came_is_there(
     market: Market, served, settings_here
 ):

@@ -362,6 +362,7 @@ def test_names_that_look_like_markup_stay_text_on_every_page(browser: Any, folde
     assert severe(browser) == []
 
 
+@pytest.mark.slow
 def test_on_paper_no_table_and_no_chart_is_cut(browser: Any, folder: Path) -> None:
     paper = {"width": 1032, "height": 700, "deviceScaleFactor": 1, "mobile": False}  # A4 across, less its margins
     try:

@@ -35,6 +35,7 @@ def hasty(settings: Settings) -> Iterator[Settings]:
             thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sql", RUNAWAYS.values(), ids=RUNAWAYS.keys())
 def test_a_runaway_query_is_stopped_in_time_and_the_next_one_answered(hasty: Settings, sql: str) -> None:
     with Results(hasty) as results:

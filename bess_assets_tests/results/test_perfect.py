@@ -11,6 +11,7 @@ from bess_assets.ercot.products import ATTRIBUTED
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results import Results
 from bess_assets.settings import Settings
+from bess_assets.store.paths import result_path
 from bess_assets_tests.made_home import write_home, write_rows
 
 _KNOWN = {"expected_days": 31, "da_days": 0, "rt_days": 30, "energy_days": 28}
@@ -45,6 +46,7 @@ def home(tmp_path: Path) -> Settings:
     use = {"limit_hours": 744, "out_hours": 186, "as_up_mwh": 0.0, "as_down_mwh": 0.0, "throughput_mwh": 0.0}
     write_rows(settings, 2024, "use_monthly", [{"battery": "ALPHA_1", "month": 1, **use}])
     write_rows(settings, 2024, "attribution", [_differing(month) for month in (1, 2, None)])
+    result_path(settings.results, "use_monthly", 2023).unlink()
     return settings
 
 

@@ -77,6 +77,7 @@ def _rows() -> list[dict[str, object]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("year", [2025, 2026])
 def test_a_made_variant_of_the_batcave_days_is_right_by_hand_on_both_sides_of_a_years_end(tmp_path, year):
     settled = settle(tmp_path, year, {"sced_esr_resources": _rows()}, until="bess_dispatch")

@@ -109,6 +109,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began) // 1024)
 """
 
 
+@pytest.mark.slow
 def test_bombs_are_refused_and_take_neither_memory_nor_disk(tmp_path: Path) -> None:
     _explode(tmp_path, "dense", "nested", "says that it is small", "says that it is huge")
 

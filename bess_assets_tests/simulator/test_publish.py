@@ -29,6 +29,7 @@ def _times(year: int, dataset: str, name: str | None, hazards: Hazards = "harmle
     return np.concatenate([np.zeros(0, dtype=np.int64), *mine])
 
 
+@pytest.mark.slow
 def test_batteries_change_from_pairs_to_single_resources() -> None:
     battery = _battery("ordinary")
     before = _times(2025, "SCED_Gen_Resources", battery.gen)
@@ -41,6 +42,7 @@ def test_batteries_change_from_pairs_to_single_resources() -> None:
     assert np.isnan(awards).any()
 
 
+@pytest.mark.slow
 def test_runs_are_irregular_in_both_eras() -> None:
     stamps = {year: np.unique(_times(year, "SCED_Gen_Resources", "REDBLUFF_CC1_1")) for year in (2024, 2026)}
     combo, single = (np.unique(operating_year(y).day_number(s), return_counts=True)[1] for y, s in stamps.items())
@@ -141,6 +143,7 @@ def test_prices_and_adders_of_runs_make_the_price_of_a_quarter_hour() -> None:
         assert 0.04 < adder.sum() / (clearing + adder).sum() < 0.1 or product == "regdn"
 
 
+@pytest.mark.slow
 def test_a_few_runs_lack_their_prices_their_adders_or_their_telemetry() -> None:
     prices, adders = (_times(2026, *named) for named in (("SCED_AS_prices", "RRS"), ("SCED_AS_adders", "")))
     stamps = MarketYear(FLEET, 2026, 1).rtc_runs[1]
