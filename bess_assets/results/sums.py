@@ -32,10 +32,9 @@ def board_of_days(engine: Engine, days: Sequence[Path], registry: Sequence[Path]
         QueryError: the tables of a year contradict each other.
     """
     rows = _board(engine, days, registry, Period(first, last))
-    shown = [(first, last, *(row[name] for name in LEADERBOARD.column_names), None) for row in rows]
-    return Answer(
-        ("first_day", "last_day", *LEADERBOARD.column_names, "rank_change"), shown, ("DATE", "DATE", *_TYPES, "BIGINT")
-    )
+    asked = {"first_day": first, "last_day": last, "rank_change": None}
+    columns = ("first_day", "last_day", *LEADERBOARD.column_names, "rank_change")
+    return _answer(columns, ({**row, **asked} for row in rows), _TYPES)
 
 
 def board_of_size(
@@ -43,13 +42,21 @@ def board_of_size(
 ) -> Answer:
     """Rows of the board of a year or month as if a battery had another capacity_mw or energy_mwh; its flows and dollars are as they are."""
     rows = _board(engine, [days], [registry], Period.of(year, month), {battery: size}, whole_year=month is None)
-    shown = [tuple(row[name] for name in LEADERBOARD.column_names) for row in rows]
-    if month is None:
-        return Answer(tuple(LEADERBOARD.column_names), shown, _TYPES)
-    return Answer(("month", *LEADERBOARD.column_names), [(month, *row) for row in shown], ("BIGINT", *_TYPES))
+    columns = (*(() if month is None else ("month",)), *LEADERBOARD.column_names)
+    return _answer(columns, ({**row, "month": month} for row in rows), _TYPES)
 
 
-_TYPES = tuple(DUCKDB_TYPES[column.kind] for column in LEADERBOARD.columns)
+_TYPES = {
+    **{column.name: DUCKDB_TYPES[column.kind] for column in LEADERBOARD.columns},
+    **dict.fromkeys(("first_day", "last_day"), "DATE"),
+    **dict.fromkeys(("month", "rank_change", "batteries", "batteries_ranked"), "BIGINT"),
+}
+
+
+def _answer(columns: Sequence[str], rows: Iterable[Row], types: Mapping[str, str]) -> Answer:
+    """Some columns of rows; those without a type are numbers."""
+    values = [tuple(row[name] for name in columns) for row in rows]
+    return Answer(tuple(columns), values, tuple(types.get(name, "DOUBLE") for name in columns))
 
 
 def _board(
@@ -175,11 +182,9 @@ def streams(engine: Engine, days: Iterable[Path], by: Step, where: str = "true",
     (found,) = engine.ask(
         f"SELECT {PERIODS[by]}, count(*) AS batteries, {sums} FROM {read(days)} WHERE {where} GROUP BY ALL ORDER BY ALL"
     )
-    columns = (*_KEYS[by], *(["batteries"] if counted else ()), *metrics.STREAMS, *_MEMOS)
-    both = [(row, metrics.totals(row)) for row in found.records()]
-    rows = [(*map(row.__getitem__, columns), *map(totals.__getitem__, _TOTALS)) for row, totals in both]
-    types = dict(zip(found.columns, found.types, strict=True))
-    return Answer((*columns, *_TOTALS), rows, (*map(types.__getitem__, columns), *["DOUBLE"] * len(_TOTALS)))
+    columns = (*_KEYS[by], *(["batteries"] if counted else ()), *metrics.STREAMS, *_MEMOS, *_TOTALS)
+    rows = [{**row, **metrics.totals(row)} for row in found.records()]
+    return _answer(columns, rows, dict(zip(found.columns, found.types, strict=True)))
 
 
 def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step) -> Answer:
@@ -189,36 +194,25 @@ def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step
     leaderboard of the same years; there are none of days.
     """
     money = streams(engine, days, by, counted=by == "day")
-    money = Answer(  # the total of one battery's streams is unknown where one is: a fleet has three totals with names of their own
-        (*money.columns[:-1], "stream_total_usd"),
-        [(*row[:-1], metrics.stream_total([of])) for row, of in zip(money.rows, money.records(), strict=True)],
-        money.types,
-    )
+    # the total of one battery's streams is unknown where one is: a fleet has three totals with names of their own
+    rows = [{**row, "stream_total_usd": metrics.stream_total([row])} for row in money.records()]
+    columns, types = money.columns[:-1], _TYPES | dict(zip(money.columns, money.types, strict=True))
     if by == "day":
-        return money
+        return _answer((*columns, "stream_total_usd"), rows, types)
     keys = _KEYS[by]
     needed = ", ".join((*keys[1:], "rank", "total_usd", "capacity_mw", "active_days"))
     (found,) = engine.ask(f"{with_year(boards, needed)} ORDER BY {', '.join(keys)}")
-    of_boards: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    of_boards: dict[tuple[Any, ...], Row] = {}
     for key, group in groupby(found.records(), lambda row: tuple(row[name] for name in keys)):
         batteries = list(group)
         best = metrics.ranked(batteries)
-        rate = metrics.usd_per_kw_year_and_month(best, Period.of(*key))[1]
-        of_boards[key] = (
-            len(batteries),
-            len(best),
-            rate,
-            *(metrics.sum_known(some, "total_usd") for some in (best, batteries)),
-        )
-    at = len(keys)
-    rows = [
-        (*row[:at], *of_board[:3], *row[at:-1], *of_board[3:], row[-1])
-        for row in money.rows
-        if (of_board := of_boards.get(row[:at]))
-    ]
-    columns, types = ("batteries", "batteries_ranked", "usd_per_kw_month"), ("BIGINT", "BIGINT", "DOUBLE")
-    return Answer(
-        (*keys, *columns, *money.columns[at:-1], *metrics.FLEET_TOTALS),
-        rows,
-        (*money.types[:at], *types, *money.types[at:-1], *["DOUBLE"] * len(metrics.FLEET_TOTALS)),
-    )
+        of_boards[key] = {
+            "batteries": len(batteries),
+            "batteries_ranked": len(best),
+            "usd_per_kw_month": metrics.usd_per_kw_year_and_month(best, Period.of(*key))[1],
+            "ranked_total_usd": metrics.sum_known(best, "total_usd"),
+            "known_total_usd": metrics.sum_known(batteries, "total_usd"),
+        }
+    both = ((row, of_boards.get(tuple(row[name] for name in keys))) for row in rows)
+    columns = (*keys, "batteries", "batteries_ranked", "usd_per_kw_month", *columns[len(keys) :], *metrics.FLEET_TOTALS)
+    return _answer(columns, ({**row, **of_board} for row, of_board in both if of_board), types)
