@@ -120,20 +120,20 @@ def exchanged(
         for n, (sign, flowed, ahead, held_usd) in enumerate(sides):
             usd = flowed if "da_rt" in done else flowed + ahead
             usd = usd * freed[n] if "as_mix" in done else usd + held_usd
-            total += sign * float(np.sum(usd * narrowed[n] if "duration" in done else usd))
+            total += sign * float((usd * narrowed[n] if "duration" in done else usd).sum())
         return total
 
     difference = own.counted_usd - reference.counted_usd
     flow, ahead, flow_other, ahead_other, *_, services, services_other = usd_of
     known = flow + ahead + services - (flow_other + ahead_other + services_other)
-    scaled = (1 - active_days) * float(np.sum(reference.counted_usd))
+    scaled = (1 - active_days) * float(reference.counted_usd.sum())
     gaps = [gap(order[:n]) for n in range(len(order) + 1)]
     return {
-        "active_days_usd": float(np.sum(difference[~both])) + scaled,
-        "availability_usd": float(np.sum(known[one_out])),
+        "active_days_usd": float(difference[~both].sum()) + scaled,
+        "availability_usd": float(known[one_out].sum()),
         **{f"{name}_usd": before - after for name, (before, after) in zip(order, pairwise(gaps), strict=True)},
         "timing_usd": gaps[-1],
-        "unknown_usd": float(np.sum((difference - known)[both])),
+        "unknown_usd": float((difference - known)[both].sum()),
         "compared_hours": len(at),
         "availability_hours": int(np.count_nonzero(one_out)),
         "unknown_hours": float(np.count_nonzero(~matched[both])) / QUARTER_HOURS_PER_HOUR,

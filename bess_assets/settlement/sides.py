@@ -312,7 +312,7 @@ def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_ty
                 # the last place answers for a blank, which has the code -1
                 codes = codes[np.array([text.upper() == resource_type for text in kind_texts] + [False])[kinds]]
             if resource_type != COMBO_TYPE or rows.has("resource_type"):
-                names.update(texts[code] for code in np.flatnonzero(np.bincount(codes + 1)[1:]))
+                names.update(texts[code] for code in np.flatnonzero(np.bincount(codes + 1)[1:]).tolist())
     findings.add("unnamed_rows", dataset, unnamed, "no resource name: not used")
     findings.left_out += counted.left_out.get("unnamed_rows", [])
     return names
