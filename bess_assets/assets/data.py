@@ -48,10 +48,7 @@ battery_table = _input(
     pool="ercot",
     owners=list(OWNERS),
     kinds={"csv"},
-    metadata={
-        "published at": dg.MetadataValue.url("https://www.ercot.com/mp/data-products"),
-        **code_references(fetch),
-    },
+    metadata={"published at": dg.MetadataValue.url("https://www.ercot.com/mp/data-products"), **code_references(fetch)},
 )
 def ercot_reports(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster looks for the bare class
     """Fetch the reports of a year, and show what is there; what came stays where others could not be fetched."""

@@ -402,18 +402,22 @@ def battery(options: Options, name: str, year: int | None, day: str | None, form
     with Results(settings) as results:
         found = results.battery(name, year)
         latest = found.years.column("year")[-1]
-        perfect = _months_there(
-            results, "perfect_monthly", latest, lambda: results.perfect(latest, name=name, by="month")
-        )
-        differences = _differences(results, name, latest)
-        estimate = _months_there(results, "estimate_monthly", latest, lambda: results.estimate(latest, name=name))
+
+        def of(table: str, ask: Callable[..., Answer], **asked: Any) -> list[Record]:
+            """The battery's rows of a table that no board waits for; none where it was not made."""
+            there = latest in yearly_files(results.folder, table)
+            return [*ask(latest, name=name, **asked).records()] if there else []
+
+        perfect = of("perfect_monthly", results.perfect, by="month")
+        differences = of("attribution", results.attribution, by="month")
+        differences += [{"month": None, **row} for row in of("attribution", results.attribution)]
+        estimate = of("estimate_monthly", results.estimate)
+    estimated = [row for row in estimate if not row["closed"] and row["estimate_usd"] is not None]
     years, months, best_days = (part.records() for part in (found.years, found.months, found.best_days))
     rows = sorted([*years, *months], key=lambda row: (row["year"], row.get("month") or 0))
     show(
         form,
-        _battery_lines(
-            found, perfect, differences, [row for row in estimate if not row["closed"] and row["estimate_usd"]]
-        ),
+        _battery_lines(found, perfect, differences, estimated),
         made_up_note(settings, found.years.column("year")),
         found.months.columns,
         [tuple(row.get(name) for name in found.months.columns) for row in rows],
@@ -427,19 +431,6 @@ def battery(options: Options, name: str, year: int | None, day: str | None, form
             "estimate": estimate,
         },
     )
-
-
-def _months_there(results: Results, table: str, year: int, ask: Callable[[], Answer]) -> list[Record]:
-    """Months of a battery by a table that no board waits for; nothing where it was not made."""
-    return [*ask().records()] if year in yearly_files(results.folder, table) else []
-
-
-def _differences(results: Results, name: str, year: int) -> list[Record]:
-    """Terms of a battery's difference from the median of its class by month, then of the year, without a month; nothing where they were not made."""
-    if year not in yearly_files(results.folder, "attribution"):
-        return []
-    months = results.attribution(year, name=name, by="month").records()
-    return [*months, *({"month": None, **row} for row in results.attribution(year, name=name).records())]
 
 
 _DETAIL = (
