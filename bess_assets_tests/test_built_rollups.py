@@ -2,6 +2,7 @@
 
 import time
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -174,7 +175,8 @@ def test_made_up_and_real_reports_are_never_mixed(settings, tmp_path):
 
 
 def test_two_processes_do_not_roll_up_at_once(settings, monkeypatch):
-    monkeypatch.setattr("bess_assets.store.locks._ROLLUP_WAIT_SECONDS", 0.2)
+    impatient = partial(rollup_lock.func, "rollup", 0.2)
+    monkeypatch.setattr("bess_assets.store.roll_up.rollup_lock", impatient)
     busy = pytest.raises(YearBusyError, match="Another process is working on rollup")
     with held_elsewhere(settings.home, "rollup"), busy:
         roll_up_reports(settings)

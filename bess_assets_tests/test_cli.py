@@ -653,7 +653,7 @@ def test_a_dry_run_says_what_and_why_and_does_nothing(demo_home: Path) -> None:
         text = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
     finally:
         changed.write_bytes(content)
-    assert "2021: would refresh 18 of 24 tables" in text
+    assert "2021: would refresh 19 of 24 tables" in text
     assert "changed (as_prices/2021.parquet has changed): rollup_schemas, bess_awards" in text
     assert record.read_bytes() == before
     unchanged = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
