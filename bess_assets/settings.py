@@ -45,7 +45,7 @@ class Settings:
         single_writer: True if this machine alone writes results that are in an object store (`BESS_SINGLE_WRITER`).
         threads: threads of DuckDB and Arrow (`BESS_THREADS`).
         query_timeout_seconds: seconds after which a query is stopped (`BESS_QUERY_TIMEOUT`).
-        perfect: True if a refresh makes the perfect trades too, which take longer than all else of a year (`BESS_PERFECT`).
+        perfect: True if a refresh makes the perfect trades too, which take half as long as all else of a year (`BESS_PERFECT`).
         automation: True if schedules and sensors start switched on (`BESS_AUTOMATION`).
         daily_at: hour and minute, Central time, of the daily refresh of the current year (`BESS_DAILY_AT`).
         webhook: address to which alarms are posted, if set (`BESS_WEBHOOK`).
