@@ -75,7 +75,7 @@ def write_why(settings: Settings, year: int, names: Sequence[str], tables: Itera
                 else values.get(c.kind, n + at * (1 if c.kind == "count" else 0.37))
                 for at, c in enumerate(table.columns)
             }
-            for n, name in enumerate(names)
+            for n, name in enumerate(sorted(names, key=str.encode))
         ]
         write_rows(settings, year, table.name, rows)
 
