@@ -35,7 +35,7 @@ _WHY = """\
 * **New memory is time.** A page that the kernel hands out anew costs up to 17 microseconds on a virtual machine. Freed arrays are kept within a table and used
   again; grids are made for some batteries or days at a time. `BESS_MEMORY_LIMIT` makes these pieces smaller, and the result no other.
 * **SCED is decoded once** for registry and dispatch before RTC+B: what the first has placed waits for the second in a file without a name. Day-ahead files are
-  decoded three times over, for registry, awards and outages.
+  decoded twice, for registry and awards.
 * **A day more costs a year.** Registry, awards, dispatch and prices are all that is made of rollups: days of before could spare what these take at most, less
   what it takes to read those days from the ledgers and to encode them again, for a ledger is one file a year.
 * **A table is a file**, from which any process can make the next: a price file that changed reads no SCED. What a run has in memory it does not read back.
