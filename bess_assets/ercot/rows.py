@@ -495,7 +495,7 @@ class YearRows:
         numbers: Sequence[str],
         texts: Mapping[str, Codes] | None = None,
         step_seconds: int = 0,
-        leave_out: tuple[str, Callable[[str], bool]] | None = None,
+        leave_out: tuple[str, str] = ("", ""),
         compared: Sequence[str] = (),
     ) -> None:
         """Say what is read.
@@ -507,7 +507,7 @@ class YearRows:
             numbers: number columns wanted.
             texts: text columns wanted, each with its codes.
             step_seconds: length of the steps that rows are placed at; an hour or a quarter-hour, as the dataset has them, if not given; an hour for runs.
-            leave_out: a column, and which texts in it mark rows to pass over.
+            leave_out: a column and the text in it of rows to pass over, which say nothing of the clock-change days either.
             compared: columns wanted, numbers or some of the texts, that no figure of money is made of: what is odd about them is no finding.
         """
         self._year = inputs.year
@@ -534,7 +534,7 @@ class YearRows:
             yield from self._decided()
 
     def _batches(self) -> Iterator[PlacedRows]:
-        columns = [self._key, *self._numbers, *self._texts, *(self._leave_out or ())[:1]]
+        columns = [self._key, *self._numbers, *self._texts, self._leave_out[0]]
         for _, parts in groupby(self._paths, parts_of_one):
             paths = list(parts)
             evidence = TimeEvidence(self._dataset, paths[0])
@@ -548,16 +548,16 @@ class YearRows:
     def _batch(self, rows: Rows, evidence: TimeEvidence) -> PlacedRows:
         times = Times.of(rows, self._year)
         times.add_to(evidence)
-        names, texts = rows.texts(self._key)
-        passed_over = self._passed_over(rows)
-        names = np.where(passed_over, -1, names) if passed_over.any() else names
+        (names, texts), wanted = rows.texts(self._key), self._wanted(rows)
+        names = names if wanted is None else np.where(wanted, names, -1)
         self.log.saw_days(times.held)
         self.counted.odd_times(rows, times)
         blank = names < 0
         named = times.rows - np.bincount(times.of_row[blank], minlength=len(times.rows)) if blank.any() else times.rows
         self._hold(times.utc, named)
         if times.rows[times.utc == UNDECIDED].any():
-            self._undecided.append(rows.keep((times.utc[times.of_row] == UNDECIDED) & ~passed_over).copied())
+            undecided = times.utc[times.of_row] == UNDECIDED
+            self._undecided.append(rows.keep(undecided if wanted is None else undecided & wanted).copied())
         known, series = self._codes.find(names, texts)
         label = times.of_row[known]
         self.log.saw(times.index[label], series)
@@ -565,14 +565,11 @@ class YearRows:
         placed = utc >= 0
         return self._placed(rows.keep(np.flatnonzero(known)[placed]), series[placed], utc[placed])
 
-    def _passed_over(self, rows: Rows) -> BoolArray:
-        """True for rows to pass over; one False for all where there is none."""
-        if self._leave_out is None:
-            return np.zeros(1, dtype=bool)
-        column, leaves_out = self._leave_out
+    def _wanted(self, rows: Rows) -> BoolArray | None:
+        """False for rows to pass over; None where there is none."""
+        column, left_out = self._leave_out
         codes, texts = rows.texts(column)
-        flags = np.array([*map(leaves_out, texts), False])
-        return flags[codes] if flags.any() else flags[-1:]
+        return codes != texts.index(left_out) if left_out in texts else None
 
     def _hold(self, utc: IntArray, rows: IntArray) -> None:
         placed = (utc >= 0) & (rows > 0)

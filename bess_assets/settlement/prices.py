@@ -49,7 +49,7 @@ _PLAUSIBLE = {
 """Lowest plausible price by dataset, and the highest to 2021 and later: the offer cap of the time and some room; an MCPC of 25,674.30 was real in 2021."""
 _HIGH_PRICE_LAST_YEAR = 2021
 
-_SECOND_ZONE_TYPE = ("settlement_point_type", "LZEW".__eq__)
+_SECOND_ZONE_TYPE = ("settlement_point_type", "LZEW")
 _HUB_OR_ZONE = ("HB_", "LZ_")
 _PRODUCT_LABELS = {
     "REGUP": "regup",

@@ -46,13 +46,11 @@ def _stated(
     votes = [np.empty((2, 0), dtype=np.int64)]
     datasets = _WITH_POINTS if points else (*_WITH_POINTS, "dam_load_resources")
     # found rollups hardly ever state clearing prices: their rows need not be read
-    at = {points[n] for n in np.flatnonzero(lacking.any(axis=1)).tolist()} if points else ()
     states = [name for name in datasets if any(has_column(inputs, name, column) for column in columns)]
     for dataset in states if lacking.any() else ():
         texts = {"settlement_point": Codes(points)} if points else {}
-        elsewhere = ("settlement_point", lambda point: point not in at) if points else None
         codes = Codes([_EVERY], lambda _: _EVERY)
-        for rows in YearRows(inputs, dataset, codes, numbers=(), texts=texts, compared=columns, leave_out=elsewhere):
+        for rows in YearRows(inputs, dataset, codes, numbers=(), texts=texts, compared=columns):
             for n, column in enumerate(columns):
                 place, price = (
                     rows.texts["settlement_point"] if points else np.full_like(rows.step, n),

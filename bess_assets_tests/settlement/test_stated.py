@@ -1,14 +1,17 @@
 """Prices that day-ahead award rows state, where no price file has them."""
 
+from datetime import date
+
 import pytest
 
-from bess_assets_tests.settlement.small import ESR, MAY, dam, dam_load, may_market, settle, together, without
+from bess_assets_tests.settlement.small import ESR, MAY, NODE, dam, dam_load, may_market, settle, together, without
 
 STATED = {
     "settlement_price_usd_per_mwh": 30.0,
     **{f"{p}_mcpc_usd_per_mw": usd for p, usd in (("regup", 5.0), ("regdn", 3.0), ("rrs", 7.0), ("nspin", 2.0))},
 }
 PRICE = "settlement_price_usd_per_mwh"
+SPRING = date(2022, 3, 13)
 
 
 def _market(**values):
@@ -72,3 +75,19 @@ def test_hours_that_no_row_states_stay_unpriced(tmp_path):
     ledger = settle(tmp_path, 2022, market).rows("energy_revenue", operating_day=MAY)
     assert [row["da_price_source"] for row in ledger[92:]] == [None] * 4
     assert ESR not in {row["battery"] for row in ledger}
+
+
+def test_rows_of_all_points_say_what_a_label_of_the_spring_day_means(tmp_path):
+    usd = {
+        1: 10.0,
+        2: 20.0,
+        4: 40.0,
+        5: 50.0,
+    }  # of 23 hours the third has the label 4, as the label 24 of another point shows
+    own = dam(SPRING, hours=list(usd), award_mw=8.0, **{PRICE: usd})
+    wind = dam(SPRING, "WIND1", [4, 24], resource_type="WIND", settlement_point="WIND_RN", **{PRICE: 30.0})
+    market = together(_market(), {"dam_gen_resources": [*own, *wind]})
+    shown = settle(tmp_path, 2022, market, until="bess_prices").rows(
+        "bess_prices", settlement_point=NODE, operating_day=SPRING
+    )
+    assert [row["da_price_usd_per_mwh"] for row in shown[::4]] == [10.0, 20.0, 40.0, 50.0, *[None] * 19]
