@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bess_assets.ercot.datasets import Dataset, is_published, normal_heading
+from bess_assets.ercot.datasets import DATASETS, Dataset, is_published, normal_heading
 from bess_assets.ercot.rollup_names import year_of
+from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.errors import InputError
 
 METADATA_KEY = b"bess_rollup"
@@ -243,3 +244,29 @@ def is_blank(file: pq.ParquetFile, position: int) -> bool:
     batches = file.iter_batches(columns=[file.schema_arrow.names[position]])
     values = (value for batch in batches for value in batch.column(0).drop_null().unique().to_pylist())
     return said.rows > 0 and all(isinstance(value, str | bytes) and not value.strip() for value in values)
+
+
+def has_column(inputs: Inputs, dataset: str, column: str) -> bool:
+    """Whether a file of the dataset has the column."""
+    files = (describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year))
+    return any(column in file.columns for file in files)
+
+
+def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], used: Sequence[str]) -> None:
+    """Add what the footers of a dataset's files say: absent, missing columns, unknown headings, zero-filled columns."""
+    if not paths:
+        words = f"no file {dataset.folder}/<year>.parquet for the year"
+        findings.add("dataset_absent", dataset.name, 1, words, warning=not dataset.stood_in_for)
+        return
+    for path in paths:
+        said = describe_file(dataset, path)
+        for kind, names, words, warning in (
+            ("missing_columns", [name for name in said.missing if name not in said.blank], "", True),
+            ("missing_columns", said.blank, "blank in every row: ", True),
+            ("missing_columns", said.partly, "lacking in some reports: ", True),
+            ("unknown_headings", said.unknown, "", False),
+            ("zero_filled", said.suspicious, "", True),
+            ("zero_filled", [name for name in said.zero_filled if name not in said.suspicious], "", False),
+        ):
+            own, most = (names, 12) if kind == "unknown_headings" else ([name for name in names if name in used], None)
+            findings.add(kind, dataset.name, len(own), f"{path.name}: {words}{', '.join(own[:most])}", warning=warning)

@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, groupby
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,7 @@ from bess_assets.ercot.arrays import NO_VALUE, BoolArray, CodeArray, FloatArray,
 from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_number, day_ranges
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.evidence import TimeEvidence
-from bess_assets.ercot.footers import describe_file
+from bess_assets.ercot.footers import report_dataset
 from bess_assets.ercot.parsing import INTERVAL_END, STORED_TIME, Rows, read_rows
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one, rollup_name
@@ -347,32 +346,6 @@ class DayLog:
         after = np.arange(held[-1] + 1, 0 if self.beyond else self.year.days)
         detail = f"after the last day held: {day_ranges(self.year.first_day + after)}"
         findings.add("missing_days", dataset.name, len(after), detail, warning=False)
-
-
-def has_column(inputs: Inputs, dataset: str, column: str) -> bool:
-    """Whether a file of the dataset has the column."""
-    files = (describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year))
-    return any(column in file.columns for file in files)
-
-
-def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], used: Sequence[str]) -> None:
-    """Add what the footers of a dataset's files say: absent, missing columns, unknown headings, zero-filled columns."""
-    if not paths:
-        words = f"no file {dataset.folder}/<year>.parquet for the year"
-        findings.add("dataset_absent", dataset.name, 1, words, warning=not dataset.stood_in_for)
-        return
-    for path in paths:
-        said = describe_file(dataset, path)
-        for kind, names, words, warning in (
-            ("missing_columns", [name for name in said.missing if name not in said.blank], "", True),
-            ("missing_columns", said.blank, "blank in every row: ", True),
-            ("missing_columns", said.partly, "lacking in some reports: ", True),
-            ("unknown_headings", said.unknown, "", False),
-            ("zero_filled", said.suspicious, "", True),
-            ("zero_filled", [name for name in said.zero_filled if name not in said.suspicious], "", False),
-        ):
-            own, most = (names, 12) if kind == "unknown_headings" else ([name for name in names if name in used], None)
-            findings.add(kind, dataset.name, len(own), f"{path.name}: {words}{', '.join(own[:most])}", warning=warning)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from bess_assets.ercot.arrays import FloatArray, IntArray
 from bess_assets.ercot.calendar import day_number
+from bess_assets.ercot.footers import has_column
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.ercot.rows import Codes, PlacedRows, YearRows, has_column
+from bess_assets.ercot.rows import Codes, PlacedRows, YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, step
 from bess_assets.settlement.award_checks import (
     LIMITS_AND_PRICE,

@@ -14,9 +14,10 @@ import numpy.typing as npt
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray, SourceArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS, PRICE_SOURCE
+from bess_assets.ercot.footers import has_column
 from bess_assets.ercot.parsing import read_rows
 from bess_assets.ercot.products import ECRS_FIRST_DAY, PRICE_SOURCES, PRODUCTS, QUARTER_HOURS_PER_HOUR
-from bess_assets.ercot.rows import Codes, YearRows, has_column
+from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict, step
 from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
 from bess_assets.settlement.names import as_ercot, nearest, refuse_odd_names

@@ -19,10 +19,11 @@ from bess_assets.ercot.arrays import NO_VALUE, BoolArray, FloatArray, IntArray, 
 from bess_assets.ercot.calendar import day_ranges, operating_year
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.evidence import TimeEvidence
+from bess_assets.ercot.footers import report_dataset
 from bess_assets.ercot.parsing import BATCH_ROWS, Rows, read_rows
 from bess_assets.ercot.products import PRODUCTS, SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one
-from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, report_dataset
+from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.errors import WriteError
 from bess_assets.settlement.grid import Scatter, UnnamedFile

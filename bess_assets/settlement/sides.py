@@ -13,9 +13,10 @@ import numpy.typing as npt
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.footers import has_column
 from bess_assets.ercot.parsing import Rows, read_rows
 from bess_assets.ercot.products import RTC_FIRST_DAY
-from bess_assets.ercot.rows import Codes, Counted, DayLog, YearRows, has_column
+from bess_assets.ercot.rows import Codes, Counted, DayLog, YearRows
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.errors import InputError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
+from bess_assets.ercot.footers import has_column
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.ercot.rows import Codes, YearRows, has_column
+from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Findings, Inputs
 
 STATED_PRICE = "settlement_price_usd_per_mwh"

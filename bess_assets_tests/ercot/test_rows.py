@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bess_assets.ercot.arrays import distinct
 from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.rows import Codes, DayLog, PlacedRows, YearRows, report_dataset
+from bess_assets.ercot.footers import report_dataset
+from bess_assets.ercot.rows import Codes, DayLog, PlacedRows, YearRows
 from bess_assets.ercot.step import Findings
 from bess_assets.errors import InputError
 from bess_assets.settlement.grid import Scatter
