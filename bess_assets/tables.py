@@ -829,7 +829,7 @@ LEADERBOARD_REPORT = Table(
     name="leaderboard_report", group="leaderboard",
     meaning="The year for people: one page that opens by double click, a workbook, and the boards as CSV and Parquet.",
     upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history", "index", "outages", "use_monthly", "attribution", "estimate_monthly", "perfect_monthly"),
-    earlier=("leaderboard", "leaderboard_monthly"), code_version="8",
+    earlier=("leaderboard", "leaderboard_monthly"), code_version="9",
     files=(
         "leaderboard_{year}.html", "leaderboard_{year}.xlsx", "leaderboard_{year}.csv", "leaderboard_monthly_{year}.csv",
         "leaderboard_{year}.parquet", "leaderboard_monthly_{year}.parquet",

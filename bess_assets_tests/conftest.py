@@ -50,7 +50,7 @@ SHARING = {
     "one browser": ("report/",),
     "markets of benchmarks": ("test_benchmarks.py",),
 }
-"""Files, or folders of them, that share something that takes long to make, or take long as one."""
+"""Files, or folders of them, that one process runs early: they share something that takes long to make, or take long themselves."""
 
 
 def _shared(nodeid: str) -> str | None:

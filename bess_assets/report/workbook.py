@@ -142,18 +142,21 @@ def _lay_out(book: Any, content: Content, with_days: bool) -> dict[str, Sequence
 
 
 def _dictionary(sheet: Any, formats: Mapping[str, Any], content: Content) -> None:
-    """What each column of the sheets of tables means."""
-    of_days = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
+    """What each sheet of a table holds, and what its columns mean."""
     sheets = (
-        ("Leaderboard", _YEAR),
-        ("Months", (_MONTHS[0], _MONTHS[-1])),
-        *((name, WHY[name].columns) for name in content.why),
-        ("Daily", of_days),
+        ("Leaderboard", LEADERBOARD, _YEAR),
+        ("Months", LEADERBOARD_MONTHLY, (_MONTHS[0], _MONTHS[-1])),
+        *((name, WHY[name], WHY[name].columns) for name in content.why),
+        ("Daily", DAILY_REVENUE, [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]),
     )
-    for at, (heading, width) in enumerate((("sheet", 14), ("column", 30), ("kind", 10), ("meaning", 110))):
+    for at, (heading, width) in enumerate((("sheet", 18), ("column", 30), ("kind", 10), ("meaning", 110))):
         sheet.set_column(at, at, width, formats["wrapped"] if heading == "meaning" else None)
         sheet.write_string(0, at, heading, formats["heading"])
-    rows = [(name, column.name, column.kind, column.meaning) for name, columns in sheets for column in columns]
+    rows = [
+        row
+        for name, table, columns in sheets
+        for row in ((name, "", "", table.meaning), *((name, c.name, c.kind, c.meaning) for c in columns))
+    ]
     for number, row in enumerate(rows, start=1):
         for at, text in enumerate(row):
             sheet.write_string(number, at, text)

@@ -190,10 +190,14 @@ def test_bars_begin_at_zero_and_no_column_of_the_methods_sheet_is_too_narrow_for
     assert (wide.width >= 17, wide.max >= len(heading)) == (True, True)
 
 
-def test_the_dictionary_says_what_every_column_of_the_tables_means(book: Any) -> None:
+def test_the_dictionary_says_what_every_sheet_of_a_table_holds_and_what_its_columns_mean(book: Any) -> None:
     rows = {row[:4] for row in book["Dictionary"].iter_rows(min_row=2, values_only=True)}
-    assert {("Leaderboard", c.name, c.kind, c.meaning) for c in LEADERBOARD.columns} <= rows
-    assert {name for sheet, name, *_ in rows if sheet == "Daily"} == set(DAY_COLUMNS)
+    for sheet, table in {"Leaderboard": LEADERBOARD, **WHY}.items():
+        assert {(sheet, c.name, c.kind, c.meaning) for c in table.columns} <= rows
+    assert {(sheet, TABLES[name].meaning) for sheet, name in SHEETS.items()} == {
+        (sheet, meaning) for sheet, name, _, meaning in rows if not name
+    }
+    assert {name for sheet, name, *_ in rows if sheet == "Daily"} == {"", *DAY_COLUMNS}
 
 
 def test_more_days_than_a_sheet_holds_go_on_the_next(home, tmp_path, monkeypatch):
