@@ -11,6 +11,7 @@ from typing import Any
 import bess_assets
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError
+from bess_assets.process_memory import keep_freed_memory
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Form, Hazards, Prices, Scale, ercot_size, pairs, simulate
 from bess_assets.store.fingerprint import whole_digest
@@ -106,6 +107,7 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
         return False
     for path in [*_data_files(written, market.form).values(), *(folder / "truth").glob("leaderboard_*.csv")]:
         path.unlink()
+    keep_freed_memory()
     written.mkdir(parents=True, exist_ok=True)
     # A marker without a list of files marks a simulation that did not end.
     said = {"note": "Made-up data, written by bess simulate or bess demo.", "market": market.described()}

@@ -54,6 +54,7 @@ class LastingLogs(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str) -> None:
         self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()
         super().__init__(base_dir)
 
     @contextmanager
@@ -76,6 +77,12 @@ class LastingLogs(SqliteEventLogStorage):
     def _close(self, shard: str) -> None:
         if engine := self._engines.pop(shard, None):
             engine.dispose()
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table: one that was found stays. Dagster asks at each event of a check, each time over an engine of its own."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, and touch its file: who follows a run in the UI watches that, while commits go to the write-ahead file beside it."""

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -60,8 +60,15 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def cost_of(instance: dg.DagsterInstance) -> tuple[int, int, set[int]]:
-    """Engines, connections opened and levels of synchronous, of five runs recorded and looked up."""
+@dg.asset(check_specs=[dg.AssetCheckSpec(f"check_{number}", asset="checked") for number in range(9)])
+def checked() -> dg.MaterializeResult:
+    return dg.MaterializeResult(
+        check_results=[dg.AssetCheckResult(passed=True, check_name=f"check_{number}") for number in range(9)]
+    )
+
+
+def cost_of(instance: dg.DagsterInstance, run: Callable[[dg.DagsterInstance], object]) -> tuple[int, int, set[int]]:
+    """Engines, connections opened and levels of synchronous, of five runs."""
     engines: set[Engine] = set()
     opened: list[object] = []
     levels: set[int] = set()
@@ -77,7 +84,7 @@ def cost_of(instance: dg.DagsterInstance) -> tuple[int, int, set[int]]:
     event.listen(Engine, "connect", on_open)
     try:
         for _ in range(5):
-            record_a_run(instance)
+            run(instance)
     finally:
         event.remove(Engine, "engine_connect", on_use)
         event.remove(Engine, "connect", on_open)
@@ -110,14 +117,20 @@ def test_a_run_takes_two_engines_where_dagster_makes_one_for_each_statement_and_
 ):
     (tmp_path / "plain").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "plain")) as plain:
-        many, many_opened, levels = cost_of(plain)
+        many, many_opened, levels = cost_of(plain, record_a_run)
     assert many > 40  # where Dagster keeps them itself, nothing of this is needed any more
     assert many_opened > 40
     assert levels == {2}  # FULL
-    few, few_opened, levels = cost_of(instance)
+    few, few_opened, levels = cost_of(instance, record_a_run)
     assert few <= 2 + 5
     assert few_opened <= 2 * (2 + 5)
     assert levels == {1}  # NORMAL
+
+
+def test_the_events_of_checks_take_no_engine_of_their_own(instance):
+    engines, opened, _levels = cost_of(instance, lambda instance: dg.materialize([checked], instance=instance))
+    assert engines <= 2 + 5 + 3  # and each of three tables is looked for once
+    assert opened <= 2 * (2 + 5) + 3
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="descriptors are counted in /proc")
