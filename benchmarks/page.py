@@ -32,8 +32,9 @@ _WHY = """\
   Parquet file has one writer. Other codecs and writers gained at most a tenth. A hundred times the speed of CSV is out of reach for that reason alone.
 * **What Polars does not do** is most of the rest: telling batteries from strangers, pairing them with load resources, lines between all readings instead of one
   a quarter-hour, repeats and contradictions, provenance of each row, checks, digests.
-* **New memory is time.** A page that the kernel hands out anew costs up to 17 microseconds on a virtual machine. Freed arrays are kept within a table and used
-  again; grids are made for some batteries or days at a time. `BESS_MEMORY_LIMIT` makes these pieces smaller, and the result no other.
+* **New memory is time.** A page that the kernel hands out anew costs up to 17 microseconds on a virtual machine. Freed arrays, NumPy's and Arrow's, are kept
+  within a table and used again, and no huge pages are asked for, which are zeroed whole; grids are made for some batteries or days at a time.
+  `BESS_MEMORY_LIMIT` makes these pieces smaller, and the result no other.
 * **SCED is decoded once** for registry and dispatch before RTC+B: what the first has placed waits for the second in a file without a name. Day-ahead files are
   decoded twice, for registry and awards.
 * **A day more costs a year.** Registry, awards, dispatch and prices are all that is made of rollups: days of before could spare what these take at most, less
