@@ -9,30 +9,33 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+_SET_BY_THE_USER = ("MALLOC_", "GLIBC_TUNABLES", "ARROW_DEFAULT_MEMORY_POOL", "NUMPY_MADVISE_HUGEPAGE")
+
 
 @cache
 def keep_freed_memory() -> bool:
     """Have glibc keep freed arrays for the next ones, NumPy's and Arrow's alike, once for the process; on other systems nothing is done.
 
     A step makes and frees gigabytes of arrays, a few at a time. Given back to the kernel, each comes again a page at a time, zeroed: on a virtual machine that
-    took longer than the arithmetic on it. Arrow's own pool gives back what was free for a hundredth of a second, and NumPy asks for huge pages, which are
-    zeroed whole where a part is used: together a tenth of a year's processor time.
+    took longer than the arithmetic on it. Arrow's own pool gives back what was free for a moment, and NumPy asks for huge pages, which are zeroed whole where
+    a part is used; so Arrow takes its memory from glibc too, and NumPy asks for none.
 
     Returns:
-        whether it was done; not where `MALLOC_ARENA_MAX` or another of glibc's own variables is set.
+        whether it was done; not where the environment says of glibc, Arrow or NumPy how memory is allocated.
     """
-    if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
+    if platform.libc_ver()[0] != "glibc" or any(name.startswith(_SET_BY_THE_USER) for name in os.environ):
         return False
-    # mallopt(3): one arena, no mapping of its own for a large array, no trimming, and 64 MiB more at a time
-    wanted = {-8: 1, -4: 0, -1: 2**31 - 1, -2: 64 * 2**20}
-    taken = [ctypes.CDLL(None).mallopt(name, value) for name, value in wanted.items()]
     import pyarrow as pa  # noqa: PLC0415  who asks for the memory of this process alone needs neither
     from numpy._core import multiarray  # noqa: PLC0415
 
+    # mallopt(3): one arena, no mapping of its own for a large array, no trimming, and 64 MiB more at a time
+    wanted = {-8: 1, -4: 0, -1: 2**31 - 1, -2: 64 * 2**20}
+    if not all(ctypes.CDLL(None).mallopt(name, value) for name, value in wanted.items()):
+        return False
     pa.set_memory_pool(pa.system_memory_pool())
     # what NUMPY_MADVISE_HUGEPAGE says, which is read when NumPy is loaded
     getattr(multiarray, "_set_madvise_hugepage", lambda _: None)(False)
-    return all(taken)
+    return True
 
 
 def give_back_freed_memory() -> None:
