@@ -129,7 +129,7 @@ def test_a_run_takes_two_engines_where_dagster_makes_one_for_each_statement_and_
 
 def test_the_events_of_checks_take_no_engine_of_their_own(instance):
     engines, opened, _levels = cost_of(instance, lambda instance: dg.materialize([checked], instance=instance))
-    assert engines <= 2 + 5 + 3  # and each of three tables is looked for once
+    assert engines <= 2 + 5 + 3  # beside those of the runs, one for each kind of table that is looked for once
     assert opened <= 2 * (2 + 5) + 3
 
 
