@@ -14,7 +14,6 @@ import dagster as dg
 from bess_assets.assets.metadata import (
     OWNERS,
     code_references,
-    column_lineage,
     dataset_schema,
     materialization_metadata,
     report_metadata,
@@ -130,7 +129,7 @@ def table_asset(table: Table) -> dg.AssetsDefinition:
     files, partitions = table.files, None if table.merged else operating_years
     metadata = code_references((STEPS | STEPS_ASKED_FOR | MERGES | FILES)[table.name])
     if not files:
-        metadata |= {"dagster/column_schema": table_schema(table), "dagster/column_lineage": column_lineage(table)}
+        metadata |= {"dagster/column_schema": table_schema(table)}
     shape = "files" if files else "merged" if table.merged else "ledger" if table.ledger else "summary"
     checks = [] if files else checks_of(table)
 

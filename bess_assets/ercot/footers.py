@@ -246,20 +246,27 @@ def is_blank(file: pq.ParquetFile, position: int) -> bool:
     return said.rows > 0 and all(isinstance(value, str | bytes) and not value.strip() for value in values)
 
 
+def describe_files(inputs: Inputs, dataset: str) -> list[Footer]:
+    """What the rollup files of a dataset hold that the year reads; each footer is read once a run. The errors are those of `describe_file`."""
+
+    def describe() -> list[Footer]:
+        return [describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year)]
+
+    return inputs.once(f"footers of {dataset}", [dataset], describe)
+
+
 def has_column(inputs: Inputs, dataset: str, column: str) -> bool:
     """Whether a file of the dataset has the column."""
-    files = (describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year))
-    return any(column in file.columns for file in files)
+    return any(column in footer.columns for footer in describe_files(inputs, dataset))
 
 
-def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], used: Sequence[str]) -> None:
+def report_dataset(findings: Findings, dataset: Dataset, footers: Sequence[Footer], used: Sequence[str]) -> None:
     """Add what the footers of a dataset's files say: absent, missing columns, unknown headings, zero-filled columns."""
-    if not paths:
+    if not footers:
         words = f"no file {dataset.folder}/<year>.parquet for the year"
         findings.add("dataset_absent", dataset.name, 1, words, warning=not dataset.stood_in_for)
         return
-    for path in paths:
-        said = describe_file(dataset, path)
+    for said in footers:
         for kind, names, words, warning in (
             ("missing_columns", [name for name in said.missing if name not in said.blank], "", True),
             ("missing_columns", said.blank, "blank in every row: ", True),
@@ -269,4 +276,6 @@ def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], 
             ("zero_filled", [name for name in said.zero_filled if name not in said.suspicious], "", False),
         ):
             own, most = (names, 12) if kind == "unknown_headings" else ([name for name in names if name in used], None)
-            findings.add(kind, dataset.name, len(own), f"{path.name}: {words}{', '.join(own[:most])}", warning=warning)
+            findings.add(
+                kind, dataset.name, len(own), f"{said.path.name}: {words}{', '.join(own[:most])}", warning=warning
+            )

@@ -19,7 +19,7 @@ from bess_assets.ercot.arrays import NO_VALUE, BoolArray, CodeArray, FloatArray,
 from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_number, day_ranges
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.evidence import TimeEvidence
-from bess_assets.ercot.footers import report_dataset
+from bess_assets.ercot.footers import describe_files, report_dataset
 from bess_assets.ercot.parsing import INTERVAL_END, STORED_TIME, Rows, read_rows
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one, rollup_name
@@ -483,7 +483,7 @@ class YearRows:
             leave_out: a column and the text in it of rows to pass over, which say nothing of the clock-change days either.
             compared: columns wanted, numbers or some of the texts, that no figure of money is made of: what is odd about them is no finding.
         """
-        self._year = inputs.year
+        self._inputs, self._year = inputs, inputs.year
         self._dataset = DATASETS[dataset]
         self._paths = inputs.rollups.files(dataset, inputs.year.year)
         self._key, self._codes = self._dataset.key[0], codes
@@ -575,6 +575,6 @@ class YearRows:
 
     def report(self, findings: Findings) -> None:
         """Add what is absent or could not be used; call after iterating."""
-        report_dataset(findings, self._dataset, self._paths, self._reported)
+        report_dataset(findings, self._dataset, describe_files(self._inputs, self._dataset.name), self._reported)
         self.counted.report(findings, self._dataset, self._reported)
         self.log.report(findings, self._dataset)

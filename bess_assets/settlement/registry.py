@@ -17,7 +17,7 @@ import numpy as np
 from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.footers import describe_file, open_parquet
+from bess_assets.ercot.footers import describe_files, open_parquet
 from bess_assets.ercot.products import RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, in_columns, step
 from bess_assets.errors import InputError, RegistryTableError
@@ -303,13 +303,9 @@ def _refuse_empty_year(inputs: Inputs) -> NoReturn:
 def _resource_types(inputs: Inputs) -> list[str]:
     """The distinct types of generation resources in the day-ahead files, in which no battery was found."""
     dataset, found = DATASETS["dam_gen_resources"], set[str]()
-    for path in inputs.rollups.files(dataset.name, inputs.year.year):
-        headings = [
-            heading
-            for name, heading in dataset.canonical(describe_file(dataset, path).headings).items()
-            if name == "resource_type"
-        ]
-        with open_parquet(dataset, path, headings) as file:
+    for footer in describe_files(inputs, dataset.name):
+        headings = [heading for name, heading in dataset.canonical(footer.headings).items() if name == "resource_type"]
+        with open_parquet(dataset, footer.path, headings) as file:
             for batch in file.iter_batches(columns=headings) if headings else ():
                 found.update(str(value) for value in batch.column(0).unique().to_pylist() if value is not None)
     return sorted(found)
@@ -320,10 +316,10 @@ def _horizon(inputs: Inputs, sides: Sides) -> Horizon:
     logs = [log for side in (sides.generation, sides.load, sides.storage) for log in side.logs]
     held = np.flatnonzero(np.logical_or.reduce([log.days for log in logs]))
     closed = any(log.beyond for log in logs)
-    zeros = {}
-    for dataset in _RESOURCE_DATASETS:
-        files = inputs.rollups.files(dataset, inputs.year.year)
-        zeros[dataset] = sorted({name for path in files for name in describe_file(DATASETS[dataset], path).suspicious})
+    zeros = {
+        dataset: sorted({name for footer in describe_files(inputs, dataset) for name in footer.suspicious})
+        for dataset in _RESOURCE_DATASETS
+    }
     through = inputs.year.days - 1 if closed else int(held[-1])
     return Horizon(int(held[0]), int(held[-1]), through, "final" if closed else "preliminary", zeros)
 

@@ -19,7 +19,7 @@ from bess_assets.ercot.arrays import NO_VALUE, BoolArray, FloatArray, IntArray, 
 from bess_assets.ercot.calendar import day_ranges, operating_year
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.evidence import TimeEvidence
-from bess_assets.ercot.footers import report_dataset
+from bess_assets.ercot.footers import describe_files, report_dataset
 from bess_assets.ercot.parsing import BATCH_ROWS, Rows, read_rows
 from bess_assets.ercot.products import PRODUCTS, SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one
@@ -481,7 +481,8 @@ class RunReader:
 
     def report(self, findings: Findings) -> None:
         """Add what is absent or could not be used; call after the windows were read."""
-        report_dataset(findings, self._dataset, [*self._files], ["resource_name", *self._numbers])
+        footers = describe_files(self._inputs, self._dataset.name)
+        report_dataset(findings, self._dataset, footers, ["resource_name", *self._numbers])
         self.counted.report(findings, self._dataset, self._numbers)
         off = self._days_off_base_points()
         findings.add("off_base_points", self._dataset.name, len(off), day_ranges(self._year.first_day + off))

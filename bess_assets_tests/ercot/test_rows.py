@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bess_assets.ercot.arrays import distinct
 from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.footers import report_dataset
+from bess_assets.ercot.footers import describe_file, report_dataset
 from bess_assets.ercot.rows import Codes, DayLog, PlacedRows, YearRows
 from bess_assets.ercot.step import Findings
 from bess_assets.errors import InputError
@@ -342,8 +342,8 @@ def test_an_absent_dataset_is_reported_by_name_and_nothing_else_of_it(tmp_path):
 def test_missing_unknown_and_zero_filled_columns_are_reported_with_their_file(tmp_path):
     rows = [hourly(JANUARY_1, 1, award_mw=0.0, nspin_award_mw=0.0)]
     path = write_rollup(tmp_path, "dam_gen_resources", 2024, rows, extra={"Carbon Intensity": [1.0]})
-    findings = Findings()
-    report_dataset(findings, DATASETS["dam_gen_resources"], [path], ["award_mw", "regup_award_mw"])
+    findings, described = Findings(), describe_file(DATASETS["dam_gen_resources"], path)
+    report_dataset(findings, DATASETS["dam_gen_resources"], [described], ["award_mw", "regup_award_mw"])
     said = {f.kind: (f.count, f.detail, f.warning) for f in findings.items}
     assert said == {
         "missing_columns": (1, "2024.parquet: regup_award_mw", True),
@@ -354,8 +354,8 @@ def test_missing_unknown_and_zero_filled_columns_are_reported_with_their_file(tm
 
 def test_a_column_that_may_well_be_zero_all_year_is_told_without_a_warning(tmp_path):
     path = write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(JANUARY_1, 1, award_mw=1.0, lsl_mw=0.0)])
-    findings = Findings()
-    report_dataset(findings, DATASETS["dam_gen_resources"], [path], ["award_mw", "lsl_mw"])
+    findings, described = Findings(), describe_file(DATASETS["dam_gen_resources"], path)
+    report_dataset(findings, DATASETS["dam_gen_resources"], [described], ["award_mw", "lsl_mw"])
     (zero,) = found(findings.items, "zero_filled")
     assert (zero.detail, zero.warning) == ("2024.parquet: lsl_mw", False)
 
