@@ -389,8 +389,6 @@ class Counted:
         repeats: rows of the known series that say the same as a later one.
         contradictions: rows of the known series that a later one overrules.
         whole_minutes: stamps of SCED runs in files in which no stamp has seconds.
-        followed: of runs their day's index, and sums over the known series: reading x base point, the squares of both; 1 if any is known, and 1 if
-            a base point is over 1 MW.
         left_out: the first rows of each kind of finding that counts them.
     """
 
@@ -400,7 +398,6 @@ class Counted:
     repeats: int = 0
     contradictions: int = 0
     whole_minutes: int = 0
-    followed: list[tuple[IntArray, FloatArray]] = field(default_factory=list)
     left_out: dict[str, list[LeftOut]] = field(default_factory=dict)
 
     def odd_times(self, rows: Rows, times: Times) -> None:
@@ -429,7 +426,6 @@ class Counted:
         self.numbers += other.numbers
         self.repeats += other.repeats
         self.contradictions += other.contradictions
-        self.followed += other.followed
         for kind, rows in other.left_out.items():
             self.left_out[kind] = [*self.left_out.get(kind, []), *rows][:MOST_LEFT_OUT]
 

@@ -1,6 +1,6 @@
 """Quarter-hour energy of each battery, from the best quantity ERCOT publishes, and its real-time AS awards.
 
-Settlement metering comes before telemetry, telemetry before base points. runs.py gives the quarter-hours' means: of readings along lines, of base points
+Settlement metering comes before telemetry, telemetry before base points. means.py gives the quarter-hours' means: of readings along lines, of base points
 and awards held from run to run.
 """
 
@@ -25,9 +25,10 @@ from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, Verdic
 from bess_assets.settlement.awards import RRS_PARTS, award_of_parts
 from bess_assets.settlement.days import Chunk, Days, Ledger, days_name
 from bess_assets.settlement.grid import LedgerColumns, Spool, labels_array
+from bess_assets.settlement.means import Means, RunMeans
 from bess_assets.settlement.pairing import battery_key, unique_keys
 from bess_assets.settlement.run_prices import RunPrices, read_run_prices
-from bess_assets.settlement.runs import TELEMETRY, Kind, Means, RunReader, Window, read_metering
+from bess_assets.settlement.runs import TELEMETRY, Kind, RunReader, Window, read_metering
 from bess_assets.settlement.state_of_charge import SOC_CHECK, MonthFit, fit_months, soc_verdict
 from bess_assets.threads import in_order
 
@@ -63,6 +64,7 @@ class Flows:
     Attributes:
         kind: as in the names of the datasets.
         reader: what was read.
+        means: the means of it.
         era: quarter-hours of the year.
         place: series of each resource.
         kept: by series and quarter-hour of the era: `discharge` and `charge`, both >= 0, MWh, NaN where unknown, of load resources only the charge; `source`,
@@ -73,6 +75,7 @@ class Flows:
 
     kind: Kind
     reader: RunReader
+    means: RunMeans
     era: slice
     place: dict[str, int]
     kept: Spool
@@ -106,11 +109,12 @@ def read_flows(
     names = _names(row[f"{kind}_resource"] for row in rows if kind != "load" or row["charging"] == "load")
     awards = _RT_AWARDS if kind == "esr" else ()
     columns = [TELEMETRY[kind], "base_point_mw", *awards, *(["soc_mwh"] if awards else [])]
-    reader = RunReader(inputs, f"sced_{kind}_resources", names, columns, prices)
+    reader = RunReader(inputs, f"sced_{kind}_resources", names, columns)
+    means = RunMeans(reader, prices)
     sides = ("charge",) if kind == "load" else ("discharge", "charge")
     empty = dict.fromkeys([*sides, *(_RT_COLUMNS if awards else ())], np.float64("nan"))
     kept = Spool(inputs.scratch, era.stop - era.start, empty | {"source": np.int8(_NONE), "seconds": np.int16(0)})
-    flows = Flows(kind, reader, era, {name: n for n, name in enumerate(names)}, kept)
+    flows = Flows(kind, reader, means, era, {name: n for n, name in enumerate(names)}, kept)
     if not names or not len(reader.starts):
         return flows
     negative_mwh = np.zeros(era.stop - era.start)
@@ -119,20 +123,20 @@ def read_flows(
     def settle(window: Window) -> None:
         base_point = window.grids["base_point_mw"]
         here = slice(window.first - era.start, window.last - era.start)
-        means = reader.means(window, window.grids[TELEMETRY[kind]], base_point)
+        lines = means.of_readings(window, window.grids[TELEMETRY[kind]], base_point)
         if metering:
-            metering[1][:, here] += _errors(reader, window, tried, means, metering[0][tried, here])
-        source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
-        _fall_back(reader, window, means, source)
-        negative_mwh[here] = np.nansum(means.negative, axis=0) * HOURS_PER_QUARTER_HOUR
+            metering[1][:, here] += _errors(means, window, tried, lines, metering[0][tried, here])
+        source = np.where(np.isnan(lines.positive), _NONE, _TELEMETRY)
+        _fall_back(means, window, lines, source)
+        negative_mwh[here] = np.nansum(lines.negative, axis=0) * HOURS_PER_QUARTER_HOUR
         found: dict[str, Any] = {
             side: mean * HOURS_PER_QUARTER_HOUR
-            for side, mean in zip(sides, (means.positive, means.negative), strict=False)
+            for side, mean in zip(sides, (lines.positive, lines.negative), strict=False)
         }
-        found |= {"source": source, "seconds": means.seconds}
+        found |= {"source": source, "seconds": lines.seconds}
         if awards:
-            found["soc_mwh"] = reader.at_ends(window, window.grids["soc_mwh"])
-            for product, columns in reader.award_means(window, _real_time_awards(window.grids)).items():
+            found["soc_mwh"] = means.at_ends(window, window.grids["soc_mwh"])
+            for product, columns in means.of_awards(window, _real_time_awards(window.grids)).items():
                 found |= zip(_rt_columns(product), columns, strict=True)
         kept.put(here.start, found)
 
@@ -151,24 +155,24 @@ def _some_metered(metered_mwh: FloatArray) -> IntArray:
     return there[:: len(there) // (_MOST_TRIED + 1) + 1]
 
 
-def _errors(reader: RunReader, window: Window, own: IntArray, lines: Means, metered_mwh: FloatArray) -> FloatArray:
+def _errors(means: RunMeans, window: Window, own: IntArray, lines: Means, metered_mwh: FloatArray) -> FloatArray:
     """Errors of telemetry of some metered resources in a window, as `read_flows` adds them."""
     output = window.grids["output_mw"][:, own]
-    held = reader.held_means(window, output)
-    straight = reader.means(window, output, np.broadcast_to(np.nan, output.shape))
+    held = means.of_steps(window, output)
+    straight = means.of_readings(window, output, np.broadcast_to(np.nan, output.shape))
     mwh = np.stack([held.positive, straight.positive, lines.positive[own]]) * HOURS_PER_QUARTER_HOUR
     error = np.abs(mwh - np.maximum(metered_mwh, 0.0))
     known = ~np.isnan(error).any(axis=0)
     return np.vstack([np.where(known, error, 0.0).sum(axis=1), known.sum(axis=0)])
 
 
-def _fall_back(reader: RunReader, window: Window, best: Means, source: IntArray) -> None:
+def _fall_back(means: RunMeans, window: Window, best: Means, source: IntArray) -> None:
     """Take base points where telemetry is unknown; where neither is known, the better coverage."""
     series, place = np.nonzero(source == _NONE)
     base_point = window.grids["base_point_mw"]
     if not len(series) or np.isnan(base_point).all():
         return
-    held = reader.held_means_at(window, base_point, series, place)
+    held = means.of_steps_at(window, base_point, series, place)
     best.seconds[series, place] = np.maximum(best.seconds[series, place], held.seconds)
     use = np.flatnonzero(~np.isnan(held.positive))
     series, place = series[use], place[use]
@@ -330,6 +334,7 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         yield chunk
     for flow in flows.values():
         flow.reader.report(findings)
+        flow.means.report(findings)
     if boundary:
         meter.report(findings)
         _report_negative(findings, flows["load"].negative_of_all_mwh, total.charged_mwh)

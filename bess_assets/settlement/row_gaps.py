@@ -13,7 +13,7 @@ from bess_assets.ercot.arrays import BoolArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear
 from bess_assets.ercot.products import QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Inputs, Verdict, some
-from bess_assets.settlement.runs import RunReader, read_metering
+from bess_assets.settlement.runs import RunReader, read_metering, run_values
 
 ROWS_CHECK = "batteries_have_day_ahead_rows_throughout"
 LONGEST_UNLISTED_HOURS = 24
@@ -94,7 +94,7 @@ def _work(inputs: Inputs, dataset: str, gaps: Sequence[Gap]) -> dict[str, tuple[
         least = ACTIVE_MW / QUARTER_HOURS_PER_HOUR
     else:
         reader = RunReader(inputs, dataset, names, _TELEMETRY[dataset])
-        better, other = reader.values(_days_of(year, gaps))
+        better, other = run_values(reader, _days_of(year, gaps))
         hour, values = (reader.starts - year.start) // 3_600, np.where(np.isnan(better), other, better)
         least = ACTIVE_MW
     runs, active = (np.zeros((year.hours, len(names)), dtype=np.int64) for _ in range(2))

@@ -1,12 +1,12 @@
-"""SCED runs and metered quarter-hours: means by quarter-hour of what the rows of each run say.
+"""SCED runs and metered quarter-hours: what the rows of each run say, a window of the year at a time.
 
-A run is one solution of SCED. Its readings lie on lines (lines.py); its base points and awards hold until the next run of the dataset, at most 900 s.
+A run is one solution of SCED. Means by quarter-hour are made of its readings and instructions in means.py.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from threading import Lock
@@ -15,13 +15,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bess_assets.ercot.arrays import NO_VALUE, BoolArray, FloatArray, IntArray, SecondsArray, distinct
-from bess_assets.ercot.calendar import day_ranges, operating_year
+from bess_assets.ercot.arrays import NO_VALUE, BoolArray, FloatArray, IntArray, distinct
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.evidence import TimeEvidence
 from bess_assets.ercot.footers import describe_files, report_dataset
 from bess_assets.ercot.parsing import BATCH_ROWS, Rows, read_rows
-from bess_assets.ercot.products import PRODUCTS, SECONDS_PER_QUARTER_HOUR
+from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one
 from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows
 from bess_assets.ercot.step import Findings, Inputs
@@ -30,43 +30,15 @@ from bess_assets.settlement.grid import Scatter, UnnamedFile
 from bess_assets.settlement.lines import (
     LONGEST_HOLD_SECONDS,
     LONGEST_LINE_SECONDS,
-    Cells,
-    Course,
-    at_times,
 )
-from bess_assets.settlement.run_prices import RunPrices, hold_ends
 from bess_assets.threads import in_order
 
-LEAST_SECONDS = 0.5 * SECONDS_PER_QUARTER_HOUR
-"""How long a quarter-hour must be observed for its energy to be known."""
 _LEAST_WINDOW_BYTES = 2**24  # smaller ones cost more to begin than they spare
 _NEVER = 2**62
 Kind = Literal["gen", "load", "esr"]  # of resource, as in the names of the datasets
 TELEMETRY: dict[Kind, str] = {"gen": "output_mw", "load": "consumption_mw", "esr": "output_mw"}
 """Column of the telemetered MW by kind of resource."""
-LEAST_INSTRUCTION_MW = 1.0  # a base point over this should show in the readings of a day
-LEAST_ALIKE = -0.2
-"""Correlation about zero of a day's readings with their base points: below it they have the other sign. 0.57 to 0.90 on thirteen days of a real battery in
-March 2026; from 0.07 on in simulated fleets of two batteries that are hardly instructed, else from 0.36 on."""
-RIGHT_SIZE = 0.02, 50.0
-"""Readings of a day over their base points by least squares; 0.63 to 0.89 and from 0.07 on there."""
-
 _NO_RUNS = np.empty(0, dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class Means:
-    """Time-weighted means of a quantity over its known seconds of each quarter-hour; arrays of the shape (series, quarter-hours).
-
-    Attributes:
-        positive: mean of its positive part, NaN below the least coverage.
-        negative: mean of its negative part, >= 0, NaN likewise.
-        seconds: how long it is known.
-    """
-
-    positive: FloatArray
-    negative: FloatArray
-    seconds: SecondsArray
 
 
 @dataclass(frozen=True)
@@ -142,6 +114,11 @@ class RunReader:
     A first pass takes only the times: the runs, and where in the files each stretch of the year lies. A second pass takes the values, a window at a time.
 
     Attributes:
+        inputs: year and rollups.
+        year: the operating year.
+        dataset: what is read.
+        names: the resources.
+        numbers: canonical columns of the values.
         starts: start of each run of the year, of any resource, UTC seconds, ascending.
         log: days held; by series after the windows were read.
         flagless: True if nothing tells the two halves of the repeated hour apart.
@@ -154,13 +131,11 @@ class RunReader:
         dataset: str,
         names: Sequence[str],
         numbers: Sequence[str],
-        prices: RunPrices | None = None,
     ) -> None:
-        """Read the times; the prices are those of the awards among the numbers."""
-        self._prices = prices or RunPrices.none()
-        self._inputs, self._year, self._dataset = inputs, inputs.year, DATASETS[dataset]
-        self._names, self._numbers = list(names), list(numbers)
-        self.log = DayLog(inputs.year, len(self._names), beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
+        """Read the times."""
+        self.inputs, self.year, self.dataset = inputs, inputs.year, DATASETS[dataset]
+        self.names, self.numbers = list(names), list(numbers)
+        self.log = DayLog(inputs.year, len(self.names), beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
         self.counted, starts = Counted(), [_NO_RUNS]
         self._files = {
             path: _file_runs(inputs.year.year, dataset, path, inputs.rollups.mark(path))
@@ -175,13 +150,13 @@ class RunReader:
             starts.append(file.starts)
         for _, parts in groupby(self._files, parts_of_one):
             paths = list(parts)
-            evidence = TimeEvidence(self._dataset, paths[0])
+            evidence = TimeEvidence(self.dataset, paths[0])
             for path in paths:
                 evidence.join(self._files[path].evidence)
             evidence.judge()
             self.counted.whole_minutes += evidence.whole_minutes
         self.starts = distinct(np.concatenate(starts))
-        first_hour = self._year.start + self._year.repeated_quarter_hours.start * SECONDS_PER_QUARTER_HOUR
+        first_hour = self.year.start + self.year.repeated_quarter_hours.start * SECONDS_PER_QUARTER_HOUR
         first, second, end = np.searchsorted(self.starts, np.add(first_hour, [0, 3_600, 7_200]))
         # a flag that is N all day tells as little as no flag
         self.flagless = self.counted.ambiguous > 0 or (second > first and second == end)
@@ -200,16 +175,16 @@ class RunReader:
             begin: first quarter-hour wanted, a midnight.
             end: one past the last, a midnight; the year's end if not given.
         """
-        era = (begin, self._year.quarter_hours if end is None else end)
-        for _ in in_order(self._inputs.threads, work, self._windows(era)):
+        era = (begin, self.year.quarter_hours if end is None else end)
+        for _ in in_order(self.inputs.threads, work, self._windows(era)):
             pass
 
     def _windows(self, era: tuple[int, int]) -> Iterator[Window]:
         """The windows of an era in order of time; no line crosses its ends."""
-        kept = _kept(self._inputs, self._dataset.name, lambda: None)
-        if kept and era == self._whole_year and kept.serves(self._names, self._numbers):
+        kept = _kept(self.inputs, self.dataset.name, lambda: None)
+        if kept and era == self._whole_year and kept.serves(self.names, self.numbers):
             self.counted.add(kept.counted)
-            place = [kept.names.index(name) for name in self._names]
+            place = [kept.names.index(name) for name in self.names]
             self.log.saw(*np.nonzero(kept.held[place].T))
             yield from kept.windows(place)
             return
@@ -218,32 +193,12 @@ class RunReader:
 
     @property
     def _whole_year(self) -> tuple[int, int]:
-        return 0, self._year.quarter_hours
-
-    def keep(self) -> None:
-        """Read the whole year once, so that its windows need not be decoded again: by this reader, or the next step of this refresh that reads the dataset.
-
-        Where the disk does not take them, they are decoded again.
-        """
-
-        def read() -> KeptRuns | None:
-            times, self.counted = self.counted, Counted()
-            try:
-                kept = KeptRuns(self._inputs.scratch, self._names, self._numbers, self.counted)
-                self.each_window(kept.put)
-                kept.held = self.log.of_series.copy()
-            except WriteError:
-                return None
-            finally:
-                self.counted = times
-            return kept
-
-        _kept(self._inputs, self._dataset.name, read)
+        return 0, self.year.quarter_hours
 
     def _stretches(self, stretch: tuple[int, int], era: tuple[int, int]) -> Iterator[tuple[int, int]]:
         """The parts of a stretch whose windows fit in memory, each halved at a midnight until they do."""
         most_runs = max((part.runs.stop - part.runs.start for part in self._plan(stretch, era)[1]), default=0)
-        midnights = 4 * self._year.day_first_hour
+        midnights = 4 * self.year.day_first_hour
         inner = midnights[(midnights > stretch[0]) & (midnights < stretch[1])]
         if most_runs * self._run_bytes <= self._window_bytes or not len(inner):
             yield stretch
@@ -255,16 +210,16 @@ class RunReader:
     @property
     def _window_bytes(self) -> int:
         """What a window may take: one is filled while others are worked on."""
-        return self._inputs.block_bytes // (self._inputs.threads + 2)
+        return self.inputs.block_bytes // (self.inputs.threads + 2)
 
     @property
     def _run_bytes(self) -> int:
         """What the values of a run take."""
-        return max(len(self._names), 1) * (8 * max(len(self._numbers), 1) + 1)
+        return max(len(self.names), 1) * (8 * max(len(self.numbers), 1) + 1)
 
     def _plan(self, stretch: tuple[int, int], era: tuple[int, int]) -> tuple[list[_Span], list[_Part]]:
         """The spans that reach into a stretch, with all of their row groups, and the windows that they make."""
-        own_from, own_to, era_begin, era_end = map(self._second_of, (*stretch, *era))
+        own_from, own_to, era_begin, era_end = map(self.second_of, (*stretch, *era))
         begin, end = max(own_from - LONGEST_LINE_SECONDS, era_begin), min(own_to + LONGEST_LINE_SECONDS, era_end)
         groups = {(s.path, s.group) for s in self._spans if s.latest >= begin and s.earliest < end}
         spans = [s for s in self._spans if (s.path, s.group) in groups]
@@ -281,25 +236,26 @@ class RunReader:
         parts, done = list[_Part](), stretch[0]
         for n in range(len(spans) + 1):
             at_end = n == len(spans)
-            settled = (int(to_come[n]) - LONGEST_LINE_SECONDS - self._year.start) // SECONDS_PER_QUARTER_HOUR
+            settled = (int(to_come[n]) - LONGEST_LINE_SECONDS - self.year.start) // SECONDS_PER_QUARTER_HOUR
             last = stretch[1] if at_end else min(settled, stretch[1])
-            first_run = int(np.searchsorted(self.starts, max(self._second_of(done) - LONGEST_LINE_SECONDS, era_begin)))
+            first_run = int(np.searchsorted(self.starts, max(self.second_of(done) - LONGEST_LINE_SECONDS, era_begin)))
             read = max(reach[: touched[n] + 1])
             if last > done and (at_end or (read - first_run) * self._run_bytes >= least):
                 parts.append(_Part(n, done, last, slice(first_run, max(read, first_run))))
                 done = last
         return spans, parts
 
-    def _second_of(self, quarter_hour: int) -> int:
-        return self._year.start + SECONDS_PER_QUARTER_HOUR * quarter_hour
+    def second_of(self, quarter_hour: int) -> int:
+        """UTC seconds at which a quarter-hour of the year begins."""
+        return self.year.start + SECONDS_PER_QUARTER_HOUR * quarter_hour
 
     def _read(self, stretch: tuple[int, int], era: tuple[int, int]) -> Iterator[Window]:
         """Read the row groups of a stretch once."""
         spans, parts = self._plan(stretch, era)
-        own = slice(*(int(n) for n in np.searchsorted(self.starts, [*map(self._second_of, stretch)])))
-        era_end, codes = self._second_of(era[1]), Codes(self._names)
+        own = slice(*(int(n) for n in np.searchsorted(self.starts, [*map(self.second_of, stretch)])))
+        era_end, codes = self.second_of(era[1]), Codes(self.names)
         runs, done = parts[0].runs, 0
-        scatter = Scatter(runs.stop - runs.start, len(self._names), self._numbers)
+        scatter = Scatter(runs.stop - runs.start, len(self.names), self.numbers)
         with closing(self._batches(spans)) as read:
             for n, part in enumerate(parts):
                 while done < part.spans:
@@ -312,17 +268,17 @@ class RunReader:
 
     def _batches(self, spans: Sequence[_Span]) -> Generator[tuple[int, Rows], None, None]:
         """Rows of the row groups of some spans, with the number of spans that were read by then."""
-        columns, ends = ["resource_name", *self._numbers], np.cumsum([s.rows for s in spans])
+        columns, ends = ["resource_name", *self.numbers], np.cumsum([s.rows for s in spans])
         seen = 0
         for path in dict.fromkeys(s.path for s in spans):
             groups = list(dict.fromkeys(s.group for s in spans if s.path == path))
-            for rows in read_rows(self._dataset, path, columns, self.counted.unusable, groups, timed=True):
+            for rows in read_rows(self.dataset, path, columns, self.counted.unusable, groups, timed=True):
                 seen += rows.count
                 yield int(np.searchsorted(ends, seen, side="right")), rows
 
     def _window(self, part: _Part, scatter: Scatter, runs: slice, era_end: int) -> Window:
         """A part as a window of those runs that its lines need."""
-        last = int(np.searchsorted(self.starts, min(self._second_of(part.last) + LONGEST_LINE_SECONDS, era_end)))
+        last = int(np.searchsorted(self.starts, min(self.second_of(part.last) + LONGEST_LINE_SECONDS, era_end)))
         own = slice(runs.start, max(min(last, runs.stop), runs.start))
         grids = {name: grid[: own.stop - own.start] for name, grid in scatter.grids.items()}
         return Window(part.first, part.last, own, self._hold_until(own, era_end), grids)
@@ -335,7 +291,7 @@ class RunReader:
         starts = self.starts[runs]
         longest = starts + LONGEST_HOLD_SECONDS
         next_run = np.append(self.starts, edge)[runs.start + 1 : runs.stop + 1]
-        midnights = self._year.start + 3_600 * self._year.day_first_hour
+        midnights = self.year.start + 3_600 * self.year.day_first_hour
         day = np.searchsorted(midnights, starts, side="right")
         next_is_empty = ~np.append(self.log.days, False)[day]
         end: IntArray = np.minimum(longest, next_run)
@@ -349,7 +305,7 @@ class RunReader:
         known, series = codes.find(*rows.texts("resource_name"))
         if not len(series):
             return
-        times = Times.of(rows, self._year)
+        times = Times.of(rows, self.year)
         label = times.of_row[known]
         self.log.saw(times.index[label], series)
         starts = self.starts[first_run : first_run + len(scatter.present)]
@@ -361,132 +317,16 @@ class RunReader:
             rows, run, series = rows.keep(np.flatnonzero(known)[kept]), run[kept], series[kept]
         else:
             rows = rows.keep(known)
-        values = {name: _value(rows, name) for name in self._numbers}
+        values = {name: _value(rows, name) for name in self.numbers}
         mine = (run >= own.start - first_run) & (run < own.stop - first_run)
         scatter.put(run, series, values, self.counted, rows, mine)
 
-    def values(self, stretches: Iterable[tuple[int, int]]) -> list[npt.NDArray[np.float32]]:
-        """Each number by run and resource, NaN outside stretches from one midnight to another, quarter-hours, and where unknown; shape (runs, resources).
-
-        In single precision: they only judge pairs and gaps.
-        """
-        grids = [np.full((len(self.starts), len(self._names)), np.nan, dtype=np.float32) for _ in self._numbers]
-
-        def keep(window: Window) -> None:
-            for grid, name in zip(grids, self._numbers, strict=True):
-                grid[window.runs] = window.grids[name]
-
-        for begin, end in stretches if self._names and len(self.starts) else ():
-            self.each_window(keep, begin, end)
-        return grids
-
-    def means(self, window: Window, readings: FloatArray, base_point: FloatArray) -> Means:
-        """Means over a window of readings on lines, through the base points where they are far apart.
-
-        The repeated hour is unobserved where nothing tells its two halves apart.
-        """
-        time = self.starts[window.runs]
-        self._note_days(time, readings, base_point)
-        course = Course.of_readings(time, window.hold_until, self._cells(window))
-        positive, negative, seconds = (part.T for part in course.integrals(readings, base_point))
-        return _known(positive, negative, seconds * self._told_apart(window))
-
-    def held_means(self, window: Window, values: FloatArray) -> Means:
-        """Means over a window of steps: each value holds until the next run of any resource.
-
-        The repeated hour is unobserved where nothing tells its two halves apart.
-        """
-        course = Course.of_steps(self.starts[window.runs], self._ends[window.runs], self._cells(window))
-        positive, seconds, _ = course.totals(np.maximum(values, 0.0))
-        below = (values < 0).any()  # as a rule none is
-        negative = course.totals(np.maximum(-values, 0.0))[0] if below else np.zeros_like(positive)
-        return _known(positive.T, negative.T, seconds.T * self._told_apart(window))
-
-    def held_means_at(self, window: Window, values: FloatArray, series: IntArray, place: IntArray) -> Means:
-        """The same in some quarter-hours of some series, by their places in the window; arrays of as many."""
-        course = Course.of_steps(self.starts[window.runs], self._ends[window.runs], self._cells(window))
-        positive, negative, seconds = course.totals_at(values, place, series)
-        return _known(positive, negative, seconds * self._told_apart(window)[place])
-
-    def award_means(self, window: Window, awards: Mapping[str, FloatArray]) -> dict[str, tuple[FloatArray, FloatArray]]:
-        """Means over a window of awards, and their own price, weighted by them; each award holds until the next run of any resource or of the prices.
-
-        Args:
-            window: the window.
-            awards: by product, MW; shape (runs of the window, series).
-
-        Returns:
-            By product: MW, NaN below the least coverage; and $/MW per hour, NaN where a second has no price or the award is 0; shape (series, quarter-hours).
-        """
-        course = Course.of_steps(self.starts[window.runs], self._award_ends[window.runs], self._cells(window))
-        found = {}
-        for product, values in awards.items():
-            weight, priced = self._prices.integrals(PRODUCTS.index(product), course.first, course.last)
-            total, seconds, paid = (part.T for part in course.totals(values, weight))
-            mean = _known(total, total, seconds * self._told_apart(window)).positive
-            all_priced = mean > 0
-            unpriced = np.flatnonzero(priced < course.length)
-            for cell, known in zip(
-                course.cell[unpriced].tolist(), ~np.isnan(values[course.point[unpriced]]), strict=True
-            ):
-                all_priced[known, cell] = False
-            price = np.divide(paid, total, where=all_priced, out=np.full_like(mean, np.nan))
-            found[product] = mean, price
-        return found
-
-    @cached_property
-    def _ends(self) -> IntArray:
-        """End of each run's step, which is the same for all resources."""
-        return hold_ends(self.starts, _NO_RUNS, self._year.end)
-
-    @cached_property
-    def _award_ends(self) -> IntArray:
-        """End of each run's step of awards: where the prices show a run that the dataset lacks, the awards may have changed."""
-        return hold_ends(self.starts, self._prices.only_here, self._year.end)
-
-    def _cells(self, window: Window) -> Cells:
-        """The quarter-hours of a window."""
-        return Cells(self._second_of(window.first), window.last - window.first)
-
-    def _told_apart(self, window: Window) -> BoolArray:
-        """Whether each quarter-hour of a window lies outside the repeated hour, or something tells its two halves apart."""
-        place = np.arange(window.first, window.last)
-        twice = self._year.repeated_quarter_hours
-        return ~(self.flagless & (place >= twice.start) & (place < twice.stop))
-
-    def at_ends(self, window: Window, values: FloatArray) -> FloatArray:
-        """Readings at the ends of the window's quarter-hours, on lines; NaN where none passes; shape (series, quarter-hours)."""
-        ends = self._year.start + SECONDS_PER_QUARTER_HOUR * np.arange(window.first + 1, window.last + 1)
-        return np.ascontiguousarray(at_times(self.starts[window.runs], values, ends).T)
-
-    def _note_days(self, time: IntArray, values: FloatArray, base_point: FloatArray) -> None:
-        day = np.searchsorted(self._year.start + 3_600 * self._year.day_first_hour, time, side="right") - 1
-        known = ~(np.isnan(values) | np.isnan(base_point))
-        reading, point = np.where(known, values, 0.0), np.where(known, base_point, 0.0)
-        sums = [np.einsum("ij,ij->i", *pair) for pair in ((reading, point), (reading, reading), (point, point))]
-        instructed = (np.abs(point) > LEAST_INSTRUCTION_MW).any(axis=1)
-        self.counted.followed.append((day, np.stack([*sums, known.any(axis=1), instructed])))
-
-    def _days_off_base_points(self) -> IntArray:
-        """Indexes of the days on which the readings of all series do not follow their base points: they are 0, or of another sign or size."""
-        both, readings, points, runs, instructed = sums = np.zeros((5, self._year.days))
-        for day, own in self.counted.followed:
-            np.add.at(sums.T, day, own.T)
-        alike = both / np.sqrt(np.maximum(readings * points, 1e-9))
-        size = both / np.maximum(points, 1e-9)
-        right = (alike >= LEAST_ALIKE) & (size >= RIGHT_SIZE[0]) & (size <= RIGHT_SIZE[1])
-        # of readings that are all 0 one base point is enough, else there must be many
-        told = np.where(readings > 0, points > LEAST_INSTRUCTION_MW**2 * runs, instructed > 0)
-        return np.flatnonzero(~right & told)
-
     def report(self, findings: Findings) -> None:
         """Add what is absent or could not be used; call after the windows were read."""
-        footers = describe_files(self._inputs, self._dataset.name)
-        report_dataset(findings, self._dataset, footers, ["resource_name", *self._numbers])
-        self.counted.report(findings, self._dataset, self._numbers)
-        off = self._days_off_base_points()
-        findings.add("off_base_points", self._dataset.name, len(off), day_ranges(self._year.first_day + off))
-        self.log.report(findings, self._dataset)
+        footers = describe_files(self.inputs, self.dataset.name)
+        report_dataset(findings, self.dataset, footers, ["resource_name", *self.numbers])
+        self.counted.report(findings, self.dataset, self.numbers)
+        self.log.report(findings, self.dataset)
 
 
 class KeptRuns:
@@ -494,6 +334,7 @@ class KeptRuns:
 
     Attributes:
         names: the resources.
+        numbers: canonical columns of the values.
         counted: what was odd about their rows, but for their times.
         held: True for days with a row of each resource; shape (resources, days).
     """
@@ -506,7 +347,7 @@ class KeptRuns:
         Raises:
             WriteError: the folder takes no file.
         """
-        self.names, self._numbers, self.counted = list(names), list(numbers), counted
+        self.names, self.numbers, self.counted = list(names), list(numbers), counted
         self._file, self._lock = UnnamedFile(folder), Lock()
         self._windows: list[tuple[int, Window]] = []
 
@@ -516,14 +357,14 @@ class KeptRuns:
         Raises:
             WriteError: the disk takes no more.
         """
-        parts = [window.grids[name] for name in self._numbers]
+        parts = [window.grids[name] for name in self.numbers]
         with self._lock:
             self._windows.append((self._file.write(*parts), replace(window, grids={})))
 
     def serves(self, names: Sequence[str], numbers: Sequence[str]) -> bool:
         """Whether the windows hold these numbers of these resources; where a row was odd, only those of all resources, whose rows it counts, will do."""
         odd = self.counted.numbers or self.counted.repeats or self.counted.contradictions
-        return list(numbers) == self._numbers and (
+        return list(numbers) == self.numbers and (
             list(names) == self.names if odd else bool(names) and set(names) <= set(self.names)
         )
 
@@ -532,7 +373,7 @@ class KeptRuns:
         for offset, window in sorted(self._windows, key=lambda kept: kept[1].first):
             shape = window.runs.stop - window.runs.start, len(self.names)
             grids = {}
-            for n, name in enumerate(self._numbers):
+            for n, name in enumerate(self.numbers):
                 at = offset + 8 * n * shape[0] * shape[1]
                 whole = self._file.read(at, np.float64, shape[0] * shape[1]).reshape(shape)
                 grids[name] = whole if len(place) == shape[1] else whole.take(place, axis=1)
@@ -544,12 +385,41 @@ def _kept(inputs: Inputs, dataset: str, keep: Callable[[], KeptRuns | None]) -> 
     return inputs.once(f"runs of {dataset}", [dataset], keep)
 
 
-def _known(positive: FloatArray, negative: FloatArray, seconds: FloatArray) -> Means:
-    """Means of integrals over known seconds, all of one shape; unknown where they are too few."""
-    unknown, divisor = seconds < LEAST_SECONDS, np.maximum(seconds, 1.0)
-    above, below = positive / divisor, negative / divisor
-    above[unknown] = below[unknown] = np.nan
-    return Means(above, below, seconds.astype(np.int16))
+def keep_runs(reader: RunReader) -> None:
+    """Read the whole year once, so that the next reader of the dataset in this refresh need not decode it again, nor this one.
+
+    Where the disk does not take them, they are decoded again.
+    """
+
+    def read() -> KeptRuns | None:
+        times, reader.counted = reader.counted, Counted()
+        try:
+            kept = KeptRuns(reader.inputs.scratch, reader.names, reader.numbers, reader.counted)
+            reader.each_window(kept.put)
+            kept.held = reader.log.of_series.copy()
+        except WriteError:
+            return None
+        finally:
+            reader.counted = times
+        return kept
+
+    _kept(reader.inputs, reader.dataset.name, read)
+
+
+def run_values(reader: RunReader, stretches: Iterable[tuple[int, int]]) -> list[npt.NDArray[np.float32]]:
+    """Each number by run and resource, NaN outside stretches from one midnight to another, quarter-hours, and where unknown; shape (runs, resources).
+
+    In single precision: they only judge pairs and gaps.
+    """
+    grids = [np.full((len(reader.starts), len(reader.names)), np.nan, dtype=np.float32) for _ in reader.numbers]
+
+    def keep(window: Window) -> None:
+        for grid, name in zip(grids, reader.numbers, strict=True):
+            grid[window.runs] = window.grids[name]
+
+    for begin, end in stretches if reader.names and len(reader.starts) else ():
+        reader.each_window(keep, begin, end)
+    return grids
 
 
 def hourly_maxima(

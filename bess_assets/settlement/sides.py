@@ -25,7 +25,7 @@ from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, Cells, Course
 from bess_assets.settlement.names import one_sided, refuse_odd_names, refuse_other_names
 from bess_assets.settlement.nodes import Nodes
 from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
-from bess_assets.settlement.runs import TELEMETRY, Kind, RunReader, hourly_maxima, read_metering
+from bess_assets.settlement.runs import TELEMETRY, Kind, RunReader, hourly_maxima, keep_runs, read_metering, run_values
 
 SIZE_RANK = 24
 """Capacity and energy are the 24th largest hourly value of the year: a day's worth of hours may be wrong."""
@@ -356,7 +356,7 @@ def _run_values(inputs: Inputs, side: Side) -> tuple[IntArray, list[npt.NDArray[
         ["base_point_mw"] if there and not has_column(inputs, dataset, telemetry) else [telemetry, "base_point_mw"]
     )
     reader = RunReader(inputs, dataset, side.names, columns)
-    reader.keep()  # for the dispatch of these resources
-    values = reader.values([(0, inputs.year.quarter_hours)])
+    keep_runs(reader)  # for the dispatch of these resources
+    values = run_values(reader, [(0, inputs.year.quarter_hours)])
     side.logs.append(reader.log)
     return reader.starts, values

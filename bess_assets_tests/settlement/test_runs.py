@@ -15,7 +15,8 @@ from bess_assets.ercot.footers import LAYOUT_COLUMN, METADATA_KEY
 from bess_assets.ercot.step import Findings
 from bess_assets.settlement import runs as runs_module
 from bess_assets.settlement.lines import Cells, Course
-from bess_assets.settlement.runs import RunReader, hourly_maxima, read_metering
+from bess_assets.settlement.means import RunMeans
+from bess_assets.settlement.runs import RunReader, hourly_maxima, keep_runs, read_metering, run_values
 from bess_assets_tests.resources import GEN, WIND
 from bess_assets_tests.scenario import ERAS, mark_as_built, run, runs_of_day, write_columns, write_rollup
 from bess_assets_tests.steps import SPRING_AND_AUTUMN, count_of, found, inputs_of, quarter_hour_of, utc_seconds
@@ -116,7 +117,7 @@ class Read:
         windows = []
         self.reader.each_window(windows.append)
         self.windows = sorted(windows, key=lambda window: window.first)
-        parts = [self.reader.held_means(w, w.grids["output_mw"]) for w in self.windows]
+        parts = [RunMeans(self.reader).of_steps(w, w.grids["output_mw"]) for w in self.windows]
         self.positive, self.negative, self.seconds = (
             np.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("positive", "negative", "seconds")
         )
@@ -357,7 +358,7 @@ def test_rows_that_reach_over_midnight_into_a_window_are_counted_with_their_own_
     reader = RunReader(inputs_of(tmp_path, 2024, block_bytes=1), "sced_gen_resources", [GEN], ["output_mw"])
     reader.each_window(windows.append)
     (window,) = (window for window in windows if window.first == midnight)
-    means = reader.held_means(window, window.grids["output_mw"])
+    means = RunMeans(reader).of_steps(window, window.grids["output_mw"])
     assert means.positive[0, 0] == pytest.approx((300 * 2 + 300 * 3) / 600)
     reader.report(findings)
     assert (count_of(findings.items, "duplicate_rows"), count_of(findings.items, "contradicting_rows")) == (0, 2)
@@ -542,7 +543,7 @@ def _line_quarters(root, *rows, year=2024, first=JANUARY_1, count=2, **more):
     reader.each_window(windows.append)
     net, seconds = np.full(operating_year(year).quarter_hours, NAN), np.zeros(operating_year(year).quarter_hours)
     for window in windows:
-        means = reader.means(window, window.grids["output_mw"], window.grids["base_point_mw"])
+        means = RunMeans(reader).of_readings(window, window.grids["output_mw"], window.grids["base_point_mw"])
         net[window.first : window.last] = (means.positive - means.negative)[0]
         seconds[window.first : window.last] = means.seconds[0]
     return net[at : at + count].tolist(), seconds[at : at + count].tolist()
@@ -611,9 +612,9 @@ def test_days_on_which_readings_are_zero_or_of_another_size_or_sign_than_their_b
     rows += runs_of_day(date(2024, 1, 2), output_mw=0.0, base_point_mw=1.0)
     write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
     reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw", "base_point_mw"])
-    reader.each_window(lambda window: reader.means(window, *(window.grids[n] for n in ("output_mw", "base_point_mw"))))
-    findings = Findings()
-    reader.report(findings)
+    means, findings = RunMeans(reader), Findings()
+    reader.each_window(lambda w: means.of_readings(w, w.grids["output_mw"], w.grids["base_point_mw"]))
+    means.report(findings)
     assert [finding.detail for finding in found(findings.items, "off_base_points")] == ([days] if days else [])
 
 
@@ -623,9 +624,9 @@ def test_of_a_day_of_zeros_one_base_point_is_enough_and_else_there_must_be_many(
     rows[40] = {**rows[40], "base_point_mw": 5.0}
     write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
     reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw", "base_point_mw"])
-    reader.each_window(lambda window: reader.means(window, *(window.grids[n] for n in ("output_mw", "base_point_mw"))))
-    findings = Findings()
-    reader.report(findings)
+    means, findings = RunMeans(reader), Findings()
+    reader.each_window(lambda w: means.of_readings(w, w.grids["output_mw"], w.grids["base_point_mw"]))
+    means.report(findings)
     assert bool(found(findings.items, "off_base_points")) == named
 
 
@@ -638,9 +639,9 @@ def test_a_day_of_readings_against_their_base_points_is_named_and_of_late_ones_n
     ]
     write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
     reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw", "base_point_mw"])
-    reader.each_window(lambda window: reader.means(window, *(window.grids[n] for n in ("output_mw", "base_point_mw"))))
-    findings = Findings()
-    reader.report(findings)
+    means, findings = RunMeans(reader), Findings()
+    reader.each_window(lambda w: means.of_readings(w, w.grids["output_mw"], w.grids["base_point_mw"]))
+    means.report(findings)
     assert bool(found(findings.items, "off_base_points")) == named
 
 
@@ -656,7 +657,7 @@ def _said(reader):
     windows, findings = [], Findings()
     reader.each_window(windows.append)
     windows.sort(key=lambda window: window.first)
-    means = [reader.means(w, w.grids["output_mw"], w.grids["base_point_mw"]) for w in windows]
+    means = [RunMeans(reader).of_readings(w, w.grids["output_mw"], w.grids["base_point_mw"]) for w in windows]
     reader.report(findings)
     arrays = [np.concatenate([getattr(m, name) for m in means], axis=1) for name in ("positive", "negative", "seconds")]
     return arrays, reader.log.of_series, findings
@@ -696,15 +697,15 @@ def test_runs_that_one_step_keeps_are_those_of_the_next_which_decodes_no_row(tmp
     columns = ["output_mw", "base_point_mw"]
     by_itself = _said(RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", names, columns))
     inputs = inputs_of(tmp_path, 2024)
-    RunReader(inputs, "sced_gen_resources", [GEN, WIND], columns).keep()
+    keep_runs(RunReader(inputs, "sced_gen_resources", [GEN, WIND], columns))
     decoded = _decoded(monkeypatch)
     assert _equal(_said(RunReader(inputs, "sced_gen_resources", names, columns)), by_itself)
     assert not decoded
     # other numbers, a part of the year, or a file that has changed since, are read
-    RunReader(inputs, "sced_gen_resources", [GEN], ["base_point_mw"]).values([(0, YEAR.quarter_hours)])
+    run_values(RunReader(inputs, "sced_gen_resources", [GEN], ["base_point_mw"]), [(0, YEAR.quarter_hours)])
     assert decoded
     decoded.clear()
-    RunReader(inputs, "sced_gen_resources", [GEN], columns).values([(96, 192)])
+    run_values(RunReader(inputs, "sced_gen_resources", [GEN], columns), [(96, 192)])
     assert decoded
     decoded.clear()
     write_rollup(tmp_path, "sced_gen_resources", 2024, _of_days((GEN, WIND), days=2))
@@ -721,7 +722,7 @@ def test_odd_rows_of_a_resource_that_the_next_step_does_not_read_are_not_counted
     for names, count in (((GEN, WIND), 1), ((GEN,), 0)):
         inputs = inputs_of(tmp_path, 2024)
         by_itself = _said(RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", names, columns))
-        RunReader(inputs, "sced_gen_resources", [GEN, WIND], columns).keep()
+        keep_runs(RunReader(inputs, "sced_gen_resources", [GEN, WIND], columns))
         kept = _said(RunReader(inputs, "sced_gen_resources", names, columns))
         assert _equal(kept, by_itself)
         assert count_of(kept[2].items, "contradicting_rows", "sced_gen_resources") == count
