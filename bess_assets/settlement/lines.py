@@ -136,7 +136,7 @@ class Course:
         for own in self._narrow(values):
             points = np.ascontiguousarray(values[:, own])
             if len(self.bends):
-                points = np.concatenate([points, self._bent(points, np.ascontiguousarray(base_point[:, own]))])
+                points = np.concatenate([points, _bent(self, points, np.ascontiguousarray(base_point[:, own]))])
             first, last = points.take(self.point, axis=0), points.take(self.next_point, axis=0)
             net = last - first
             net *= middle
@@ -211,18 +211,6 @@ class Course:
         pieces[unknown] = 0.0
         return self.by_cell(np.where(unknown, 0.0, self.length[:, None]))
 
-    def _bent(self, values: FloatArray, base_point: FloatArray) -> FloatArray:
-        """Values at the base points that lines go through, on the straight line where the base point is unknown; NaN where no line goes."""
-        before, bend = values.take(self.bends, axis=0), base_point.take(self.bends, axis=0)
-        rise = values.take(self.bends + 1, axis=0)
-        rise -= before
-        run, series = np.nonzero(np.isnan(bend))  # as a rule few
-        share = BASE_POINT_SECONDS / (self.time[self.bends + 1] - self.time[self.bends])
-        bend[run, series] = before[run, series] + rise[run, series] * share[run]
-        rise *= 0.0  # NaN where a reading lacks
-        bend += rise
-        return bend
-
     def _add_loose_ends(self, values: FloatArray, base_point: FloatArray, *sums: FloatArray) -> None:
         """Add lines past runs that lack a reading, and readings that hold, to integrals and known seconds."""
         known, count = ~np.isnan(values), len(self.time)
@@ -258,6 +246,19 @@ class Course:
         positive = _above_zero(net, length, *ends)
         for whole, part in zip(sums, (positive, positive - net, length), strict=True):
             np.add.at(whole, (cell, series[line_of]), part)
+
+
+def _bent(course: Course, values: FloatArray, base_point: FloatArray) -> FloatArray:
+    """Values at the base points that lines go through, on the straight line where the base point is unknown; NaN where no line goes."""
+    before, bend = values.take(course.bends, axis=0), base_point.take(course.bends, axis=0)
+    rise = values.take(course.bends + 1, axis=0)
+    rise -= before
+    run, series = np.nonzero(np.isnan(bend))  # as a rule few
+    share = BASE_POINT_SECONDS / (course.time[course.bends + 1] - course.time[course.bends])
+    bend[run, series] = before[run, series] + rise[run, series] * share[run]
+    rise *= 0.0  # NaN where a reading lacks
+    bend += rise
+    return bend
 
 
 def _course(

@@ -3,7 +3,7 @@
 A run is one solution of SCED. Means by quarter-hour are made of its readings and instructions in means.py.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from bess_assets.ercot.arrays import NO_VALUE, BoolArray, FloatArray, IntArray, distinct
 from bess_assets.ercot.calendar import operating_year
-from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.evidence import TimeEvidence
 from bess_assets.ercot.footers import describe_files, report_dataset
 from bess_assets.ercot.parsing import BATCH_ROWS, Rows, read_rows
@@ -108,6 +108,19 @@ def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _Fi
     return _FileRuns(distinct(np.concatenate(starts)), spans, distinct(np.concatenate(days)), counted, evidence)
 
 
+def _judge_clock(dataset: Dataset, files: Mapping[Path, _FileRuns]) -> int:
+    """Number of stamps in years whose stamps have no seconds; InputError where the parts of a year are not of ERCOT's clock."""
+    whole_minutes = 0
+    for _, parts in groupby(files, parts_of_one):
+        paths = list(parts)
+        evidence = TimeEvidence(dataset, paths[0])
+        for path in paths:
+            evidence.join(files[path].evidence)
+        evidence.judge()
+        whole_minutes += evidence.whole_minutes
+    return whole_minutes
+
+
 class RunReader:
     """Reads one SCED dataset of the year for some resources.
 
@@ -148,13 +161,7 @@ class RunReader:
             self.counted.ambiguous += file.counted.ambiguous
             self.counted.add(file.counted)
             starts.append(file.starts)
-        for _, parts in groupby(self._files, parts_of_one):
-            paths = list(parts)
-            evidence = TimeEvidence(self.dataset, paths[0])
-            for path in paths:
-                evidence.join(self._files[path].evidence)
-            evidence.judge()
-            self.counted.whole_minutes += evidence.whole_minutes
+        self.counted.whole_minutes += _judge_clock(self.dataset, self._files)
         self.starts = distinct(np.concatenate(starts))
         first_hour = self.year.start + self.year.repeated_quarter_hours.start * SECONDS_PER_QUARTER_HOUR
         first, second, end = np.searchsorted(self.starts, np.add(first_hour, [0, 3_600, 7_200]))
@@ -281,24 +288,7 @@ class RunReader:
         last = int(np.searchsorted(self.starts, min(self.second_of(part.last) + LONGEST_LINE_SECONDS, era_end)))
         own = slice(runs.start, max(min(last, runs.stop), runs.start))
         grids = {name: grid[: own.stop - own.start] for name, grid in scatter.grids.items()}
-        return Window(part.first, part.last, own, self._hold_until(own, era_end), grids)
-
-    def _hold_until(self, runs: slice, edge: int) -> IntArray:
-        """Ends of readings that no line leaves: the next run of any resource, at most 900 s, never in a day without rows.
-
-        The last reading before an edge of the era holds to the edge.
-        """
-        starts = self.starts[runs]
-        longest = starts + LONGEST_HOLD_SECONDS
-        next_run = np.append(self.starts, edge)[runs.start + 1 : runs.stop + 1]
-        midnights = self.year.start + 3_600 * self.year.day_first_hour
-        day = np.searchsorted(midnights, starts, side="right")
-        next_is_empty = ~np.append(self.log.days, False)[day]
-        end: IntArray = np.minimum(longest, next_run)
-        end[next_is_empty] = np.minimum(end, midnights[day])[next_is_empty]
-        last = edge - starts <= LONGEST_LINE_SECONDS
-        end[last] = np.minimum(longest, edge)[last]
-        return end
+        return Window(part.first, part.last, own, _hold_until(self, own, era_end), grids)
 
     def _put(self, scatter: Scatter, codes: Codes, rows: Rows, first_run: int, own: slice) -> None:
         """Put rows into grids that begin with a run; runs outside the stretch are counted with the stretch that they are in."""
@@ -327,6 +317,24 @@ class RunReader:
         report_dataset(findings, self.dataset, footers, ["resource_name", *self.numbers])
         self.counted.report(findings, self.dataset, self.numbers)
         self.log.report(findings, self.dataset)
+
+
+def _hold_until(reader: RunReader, runs: slice, edge: int) -> IntArray:
+    """Ends of readings that no line leaves: the next run of any resource, at most 900 s, never in a day without rows.
+
+    The last reading before an edge of the era holds to the edge.
+    """
+    starts = reader.starts[runs]
+    longest = starts + LONGEST_HOLD_SECONDS
+    next_run = np.append(reader.starts, edge)[runs.start + 1 : runs.stop + 1]
+    midnights = reader.year.start + 3_600 * reader.year.day_first_hour
+    day = np.searchsorted(midnights, starts, side="right")
+    next_is_empty = ~np.append(reader.log.days, False)[day]
+    end: IntArray = np.minimum(longest, next_run)
+    end[next_is_empty] = np.minimum(end, midnights[day])[next_is_empty]
+    last = edge - starts <= LONGEST_LINE_SECONDS
+    end[last] = np.minimum(longest, edge)[last]
+    return end
 
 
 class KeptRuns:
