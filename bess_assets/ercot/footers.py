@@ -38,30 +38,42 @@ class Footer:
         rows: rows of the file.
         headings: all headings, in order.
         types: their types.
-        extent: what is said of the values at a position.
         used: canonical name by position of the columns that are read.
         unfilled: likewise of those that would be read if they were not blank in every row: as good as absent.
         columns: canonical columns that the file holds.
         missing: canonical columns that ERCOT publishes in that year and the file lacks or leaves blank in every row.
         blank: those that are there and blank in every row.
         unknown: headings that no era of the dataset has.
-        zero_filled: canonical number columns that are zero in every row, as far as the footer's statistics say.
+        zeros: positions of number columns that are read and zero in every row, as far as the footer's statistics say.
+        zero_filled: their canonical names.
         suspicious: those that no real file leaves zero: absent data filled in.
         partly: canonical columns that ERCOT publishes all year and some reports of a built rollup lack: unknown in their rows.
     """
 
     def __init__(
-        self, dataset: Dataset, path: Path, file: pq.ParquetFile, blank: Callable[[int], bool] | None = None
+        self,
+        dataset: Dataset,
+        path: Path,
+        file: pq.ParquetFile,
+        extents: Callable[[int], "Extent"],
+        blank: Callable[[int], bool] | None = None,
     ) -> None:
-        """Describe an open file; `blank` says whether a column is blank in every row: the footer alone, if it is not given."""
+        """Describe an open file, of which nothing is kept: the statistics of a wide file take tens of MB.
+
+        Args:
+            dataset: what the file is.
+            path: the file.
+            file: the same, open.
+            extents: what its footer says of the values at a position.
+            blank: whether a column is blank in every row; by the footer alone, if it is not given.
+        """
         self.dataset, self.path, self.year = dataset, path, year_of(path)
         self.rows: int = file.metadata.num_rows
         self.headings: list[str] = file.schema_arrow.names
         self.types: list[pa.DataType] = file.schema_arrow.types
-        self.extent = cache(partial(extent, file))
         self.used, self.unfilled = dict[int, str](), dict[int, str]()
         for name, places in dataset.places(self.headings).items():
-            own, filled = chosen(self.headings, places, blank or (lambda place: self.extent(place).is_blank))
+            own, filled = chosen(self.headings, places, blank or (lambda place: extents(place).is_blank))
             (self.used if filled else self.unfilled).update(dict.fromkeys(own, name))
         columns, used, unfilled = dataset.columns, set(self.used.values()), set(self.unfilled.values())
         self.columns = [n for n, column in columns.items() if n in used or (n in unfilled and column.required)]
@@ -69,7 +81,8 @@ class Footer:
         self.blank = [name for name in self.missing if name in unfilled]
         added = BUILT_COLUMNS if METADATA_KEY in (file.schema_arrow.metadata or {}) else ()
         self.unknown = [heading for heading in self.headings if not dataset.knows(heading) and heading not in added]
-        self.zero_filled = list(dict.fromkeys(name for n, name in self.used.items() if self.is_zero(n)))
+        self.zeros = {n for n, name in self.used.items() if columns[name].kind == "number" and extents(n).is_zero}
+        self.zero_filled = list(dict.fromkeys(name for n, name in self.used.items() if n in self.zeros))
         self.suspicious = sorted(filled_with_zeros(dataset, used, set(self.zero_filled), self.year))
         layouts = report_layouts(file)
         self.partly = [
@@ -78,10 +91,6 @@ class Footer:
             if self.year and column.first_day <= date(self.year, 1, 1) and column.last_day >= date(self.year, 12, 31)
             if not column.only_compared and 0 < sum(name in layout for layout in layouts) < len(layouts)
         ]
-
-    def is_zero(self, position: int) -> bool:
-        """Whether a column that is read is one of numbers and zero in every row."""
-        return self.dataset.columns[self.used[position]].kind == "number" and self.extent(position).is_zero
 
 
 def describe_file(dataset: Dataset, path: Path) -> Footer:
@@ -93,7 +102,7 @@ def describe_file(dataset: Dataset, path: Path) -> Footer:
     with open_parquet(dataset, path) as file:
         blank = cache(partial(is_blank, file))
         find_columns(dataset, path, file, blank)
-        return Footer(dataset, path, file, blank)
+        return Footer(dataset, path, file, cache(partial(extent, file)), blank)
 
 
 def filled_with_zeros(dataset: Dataset, there: Collection[str], zero: set[str], year: int | None) -> set[str]:

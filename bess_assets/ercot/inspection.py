@@ -5,8 +5,9 @@ Nothing here stops a year: a file that cannot be read is a row that says so. Onl
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import cache, partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from bess_assets.ercot.calendar import day_of_number
 from bess_assets.ercot.datasets import DATASETS, Dataset, DatasetColumn, Kind, is_published, normal_heading
-from bess_assets.ercot.footers import Footer, open_parquet
+from bess_assets.ercot.footers import Extent, Footer, extent, open_parquet
 from bess_assets.ercot.parsing import TIME_COLUMNS, day_range
 from bess_assets.ercot.products import RTC_FIRST_DAY
 from bess_assets.ercot.rollup_names import rollup_name, year_of
@@ -214,23 +215,24 @@ def _of_file(
     """Rows of one file against its dataset's declaration, and against what `schema.json` lists."""
     try:
         with open_parquet(dataset, path) as file:
-            footer = Footer(dataset, path, file)
+            extents = cache(partial(extent, file))
+            footer = Footer(dataset, path, file, extents)
     except InputError as error:
         return [_row(dataset, UNREADABLE, [_Fault(error.problem)])]
-    (first, last), day_problem = (days, "") if days else _days_of(footer)
-    rows = list(_rows(footer, listed, day_problem))
+    (first, last), day_problem = (days, "") if days else _days_of(footer, extents)
+    rows = list(_rows(footer, extents, listed, day_problem))
     odd = [row for row in rows if row["drift"] and SCHEMA_FILE in row["drift"]]
     names = ", ".join(row["canonical_name"] or row["heading"] or row["drift"] for row in odd)
     findings.add("schema_file", dataset.name, len(odd), f"{rollup_name(path)}: {names}", warning=False)
     return [{**row, "file_rows": footer.rows, "first_day": first, "last_day": last} for row in rows]
 
 
-def _days_of(footer: Footer) -> tuple[tuple[date | None, date | None], str]:
+def _days_of(footer: Footer, extents: Callable[[int], Extent]) -> tuple[tuple[date | None, date | None], str]:
     """First and last operating day, from the footer where the column is typed, else by reading that one column; and why they cannot be read."""
     at = next((n for wanted in TIME_COLUMNS for n, name in footer.used.items() if name == wanted), None)
     if at is None or not footer.rows:
         return (None, None), ""
-    heading, said = footer.headings[at], footer.extent(at)
+    heading, said = footer.headings[at], extents(at)
     ends = pa.array([said.low, said.high], footer.types[at]) if isinstance(said.low, date) else None
     if ends is None and footer.headings.count(heading) > 1:
         return (None, None), ""  # a column that cannot be asked for by its name; a row says so
@@ -241,7 +243,9 @@ def _days_of(footer: Footer) -> tuple[tuple[date | None, date | None], str]:
     return (day_of_number(days[0]), day_of_number(days[1])) if days else (None, None), ""
 
 
-def _rows(footer: Footer, listed: Mapping[str, str] | None, day_problem: str) -> Iterator[Row]:
+def _rows(
+    footer: Footer, extents: Callable[[int], Extent], listed: Mapping[str, str] | None, day_problem: str
+) -> Iterator[Row]:
     """A row for each column that the file has, then for each that it lacks and ERCOT published then, then for each that only `schema.json` has."""
     for position, (heading, arrow_type) in enumerate(zip(footer.headings, footer.types, strict=True)):
         use, drift = _judge(footer, position)
@@ -257,7 +261,7 @@ def _rows(footer: Footer, listed: Mapping[str, str] | None, day_problem: str) ->
             arrow_type=str(arrow_type),
             canonical_name=name,
             listed_type=listed_type,
-            null_count=footer.extent(position).nulls,
+            null_count=extents(position).nulls,
         )
 
     listed = listed or {}
@@ -311,7 +315,7 @@ def _judge_used(footer: Footer, position: int) -> Iterator[str]:
         yield f"{words} where {types.words} is natural: understood"
     elif family not in types.natural:
         yield _Fault(f"{words}, which cannot be read as {types.words}")
-    if footer.is_zero(position):
+    if position in footer.zeros:
         suspicious = name in footer.suspicious
         yield _Fault("zero in every row: perhaps absent data filled in") if suspicious else "zero in every row"
 

@@ -109,7 +109,14 @@ def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _Fi
 
 
 def _judge_clock(dataset: Dataset, files: Mapping[Path, _FileRuns]) -> int:
-    """Number of stamps in years whose stamps have no seconds; InputError where the parts of a year are not of ERCOT's clock."""
+    """Judge the times of each publication year, all parts of it together.
+
+    Returns:
+        Number of stamps of those years in which no stamp has seconds.
+
+    Raises:
+        InputError: the times of a year are not those of ERCOT's clock.
+    """
     whole_minutes = 0
     for _, parts in groupby(files, parts_of_one):
         paths = list(parts)
@@ -138,13 +145,7 @@ class RunReader:
         counted: what was odd about the rows of the resources.
     """
 
-    def __init__(
-        self,
-        inputs: Inputs,
-        dataset: str,
-        names: Sequence[str],
-        numbers: Sequence[str],
-    ) -> None:
+    def __init__(self, inputs: Inputs, dataset: str, names: Sequence[str], numbers: Sequence[str]) -> None:
         """Read the times."""
         self.inputs, self.year, self.dataset = inputs, inputs.year, DATASETS[dataset]
         self.names, self.numbers = list(names), list(numbers)

@@ -1,12 +1,15 @@
 """Rows at their places in the year: which files, which hour, which of several rows."""
 
 from datetime import date, datetime, time, timedelta
+from gc import collect
+from weakref import ref
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bess_assets.ercot import footers
 from bess_assets.ercot.arrays import distinct
 from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.datasets import DATASETS
@@ -350,6 +353,24 @@ def test_missing_unknown_and_zero_filled_columns_are_reported_with_their_file(tm
         "unknown_headings": (1, "2024.parquet: Carbon Intensity", False),
         "zero_filled": (1, "2024.parquet: award_mw", True),
     }
+
+
+def test_footers_are_read_once_a_run_and_again_where_a_file_has_changed_and_no_file_is_kept(tmp_path, monkeypatch):
+    opened, real = [], footers.open_parquet
+
+    def opening(*given):
+        opened.append(ref(file := real(*given)))
+        return file
+
+    monkeypatch.setattr(footers, "open_parquet", opening)
+    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(JANUARY_1, 1, award_mw=1.0)])
+    inputs = inputs_of(tmp_path, 2024)
+    assert [footers.has_column(inputs, "dam_gen_resources", name) for name in ("award_mw", "qse")] == [True, False]
+    assert len(opened) == 1
+    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(JANUARY_1, 1, award_mw=1.0, qse="QTEST")])
+    assert footers.has_column(inputs, "dam_gen_resources", "qse")
+    collect()
+    assert [file() for file in opened] == [None, None]
 
 
 def test_a_column_that_may_well_be_zero_all_year_is_told_without_a_warning(tmp_path):
