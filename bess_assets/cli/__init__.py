@@ -213,7 +213,7 @@ def main(ctx: click.Context) -> None:
     """
     ctx.ensure_object(Options)
     # A refresh makes a million objects that stay: looked through 1,300 times, they took half a second of a demo's thirty.
-    gc.set_threshold(50_000)
+    gc.set_threshold(10_000)
     if logging.lastResort:
         logging.lastResort.setFormatter(_Harmless())
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
