@@ -6,7 +6,6 @@ run, or the end of a metered interval with its number. A known series is one tha
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, groupby
@@ -24,7 +23,6 @@ from bess_assets.ercot.parsing import INTERVAL_END, STORED_TIME, Rows, read_rows
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one, rollup_name
 from bess_assets.ercot.step import Findings, Inputs, LeftOut
-from bess_assets.threads import read_ahead
 
 UNDECIDED = -3
 """Time of an hour label of a clock-change day: which hour it is depends on all labels of that day."""
@@ -497,8 +495,7 @@ class YearRows:
 
     def __iter__(self) -> Iterator[PlacedRows]:
         """Rows of known series, in file order but for those of undecided time."""
-        with closing(read_ahead(self._batches())) as placed:
-            yield from placed
+        yield from self._batches()
         if self._undecided:
             yield from self._decided()
 

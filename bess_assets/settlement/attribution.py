@@ -5,9 +5,11 @@ terms are the mean. The terms of a month are against the reference of that month
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date
+from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -40,11 +42,12 @@ _WHOLE_YEAR = 0
 Row = Mapping[str, Any]
 
 
-class Hours(NamedTuple):
+@dataclass(frozen=True)
+class Hours:
     """Hours in a row of one battery; money, flows and awards are per MW of its capacity, NaN where unknown.
 
     Attributes:
-        flow_mwh: discharge less charge by quarter-hour; shape (hours, 4).
+        flow_mwh: discharge less charge by quarter-hour; shape (4, hours).
         rt_price: at its node, $/MWh; same shape.
         award_mw: day-ahead energy award; shape (hours,), as of all that follow.
         da_price: at its node, $/MWh.
@@ -65,18 +68,27 @@ class Hours(NamedTuple):
     out: BoolArray
     active: BoolArray
 
-    def part(self, hours: slice) -> "Hours":
-        """Some of the hours."""
-        return Hours._make(values[hours] for values in self)
+    def part(self, hours: slice, *, copied: bool = False) -> "Hours":
+        """Some of the hours, in memory of their own if asked for."""
+        parts = (getattr(self, own.name)[..., hours] for own in fields(self))
+        return Hours(*(values.copy() for values in parts) if copied else parts)
 
-    def copy(self) -> "Hours":
-        """The same in memory of its own."""
-        return Hours._make(values.copy() for values in self)
+    @cached_property
+    def energy(self) -> "_Energy":
+        """Energy money at its own node."""
+        return self.energy_at(self)
 
-    def energy_at(self, node: "Hours") -> tuple[FloatArray, FloatArray]:
-        """Energy money of its flows and of its awards at the prices of a node, $: `Q * RTSPP` and `A * (DASPP - RTSPP)`; shapes (hours, 4)."""
-        ahead = da_energy_usd(self.award_mw[:, None], node.da_price[:, None] - node.rt_price)
-        return self.flow_mwh * node.rt_price, ahead
+    def energy_at(self, node: "Hours") -> "_Energy":
+        """Energy money of its flows and of its awards at the prices of a node, $: `Q * RTSPP` and `A * (DASPP - RTSPP)`."""
+        return _Energy(self.flow_mwh * node.rt_price, da_energy_usd(self.award_mw, node.da_price - node.rt_price))
+
+
+class _Energy:
+    """Money of flows and of awards by quarter-hour, shape (4, hours), and its sums by hour, NaN where a quarter-hour is unknown."""
+
+    def __init__(self, *usd: FloatArray) -> None:
+        self.usd = usd
+        self.by_hour = [of.sum(axis=0) for of in usd]
 
 
 def exchanged(
@@ -99,33 +111,30 @@ def exchanged(
     """
     both = own.active & reference.active
     served = both & ~np.isnan(own.as_usd + reference.as_usd)
-    quarters = (*own.energy_at(own), *reference.energy_at(reference), *reference.energy_at(own))
-    matched = served[:, None] & ~np.isnan(sum(quarters))
-    usd_of = [_by_hour(np.where(matched, usd, 0.0)) for usd in quarters]
-    usd_of += [np.where(served, of.as_usd, 0.0) for of in (own, reference)]
+    energies = own.energy, reference.energy, reference.energy_at(own)
+    # two rows each: own, of the reference; and a third of the reference at the own node
+    flow, ahead = (np.stack(usd) for usd in zip(*(energy.by_hour for energy in energies), strict=True))
+    flow[:, ~served] = ahead[:, ~served] = 0.0
+    partly = np.flatnonzero(np.isnan(flow.sum(axis=0) + ahead.sum(axis=0)))
+    quarters = np.stack([[usd[:, partly] for usd in energy.usd] for energy in energies])
+    unknown = np.isnan(quarters.sum(axis=(0, 1)))
+    flow[:, partly], ahead[:, partly] = np.where(unknown, 0.0, quarters).sum(axis=2).swapaxes(0, 1)
+    energy, services = flow + ahead, np.where(served, [own.as_usd, reference.as_usd], 0.0)
+    known = energy[0] + services[0] - (energy[1] + services[1])
     one_out = both & (own.out != reference.out)
-    at = np.flatnonzero(both & ~one_out)
-    flow_own, ahead_own, flow_there, ahead_there, flow_here, ahead_here, held_own, held_there = (
-        usd[at] for usd in usd_of
-    )
-    free_own, free_reference, wider = 1 - own.held[at], 1 - reference.held[at], widening[at]
-    freed = _down(free_own, free_reference), _down(free_reference, free_own)
-    narrowed = _down(wider, 1.0), _down(1.0, wider)
+    flow[:, one_out] = energy[:, one_out] = services[:, one_out] = 0.0
+    freed = _down(1 - np.stack([own.held, reference.held]))
+    narrowed = _down(np.stack([widening, np.ones(len(widening))]))
 
     def gap(done: Sequence[str]) -> float:
         """What the battery is ahead by, once some factors are exchanged."""
-        moved = (flow_here, ahead_here) if "location" in done else (flow_there, ahead_there)
-        sides = ((1, flow_own, ahead_own, held_own), (-1, *moved, held_there))
-        total = 0.0
-        for n, (sign, flowed, ahead, held_usd) in enumerate(sides):
-            usd = flowed if "da_rt" in done else flowed + ahead
-            usd = usd * freed[n] if "as_mix" in done else usd + held_usd
-            total += sign * float((usd * narrowed[n] if "duration" in done else usd).sum())
-        return total
+        node = slice(None, None, 2) if "location" in done else slice(2)
+        usd = (flow if "da_rt" in done else energy)[node]
+        usd = usd * freed if "as_mix" in done else usd + services
+        ours, others = (usd * narrowed if "duration" in done else usd).sum(axis=1).tolist()
+        return float(ours - others)
 
     difference = own.counted_usd - reference.counted_usd
-    flow, ahead, flow_other, ahead_other, *_, services, services_other = usd_of
-    known = flow + ahead + services - (flow_other + ahead_other + services_other)
     scaled = (1 - active_days) * float(reference.counted_usd.sum())
     gaps = [gap(order[:n]) for n in range(len(order) + 1)]
     return {
@@ -134,21 +143,16 @@ def exchanged(
         **{f"{name}_usd": before - after for name, (before, after) in zip(order, pairwise(gaps), strict=True)},
         "timing_usd": gaps[-1],
         "unknown_usd": float((difference - known)[both].sum()),
-        "compared_hours": len(at),
+        "compared_hours": int(np.count_nonzero(both & ~one_out)),
         "availability_hours": int(np.count_nonzero(one_out)),
-        "unknown_hours": float(np.count_nonzero(~matched[both])) / QUARTER_HOURS_PER_HOUR,
+        "unknown_hours": np.count_nonzero(both & ~served) + np.count_nonzero(unknown) / QUARTER_HOURS_PER_HOUR,
     }
 
 
-def _by_hour(usd: FloatArray) -> FloatArray:
-    """Sums of quarter-hours; a third of the time that a sum along so short an axis takes."""
-    return np.asarray(usd[:, 0] + usd[:, 1] + usd[:, 2] + usd[:, 3])
-
-
-def _down(of: FloatArray | float, to: FloatArray | float) -> FloatArray:
-    """Factor that scales a size down to another; 1 where it is no larger."""
-    larger = np.greater(of, to)
-    return np.asarray(np.divide(to, of, out=np.ones_like(larger, dtype=float), where=larger))
+def _down(sizes: FloatArray) -> FloatArray:
+    """Factors that scale the larger of two sizes down to the other, and leave the smaller; shape (2, hours), as the sizes, which are not negative."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.fmin(sizes[::-1] / sizes, 1.0))
 
 
 def spreads_by_duration(year: OperatingYear, rt_price: FloatArray) -> FloatArray:
@@ -196,7 +200,7 @@ def attribution(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     def cut(n: int, battery: str, expected: slice) -> dict[tuple[str, int], Hours]:
         months = [month for name, month in wanted if name == battery]
         whole = source.hours(n, expected) if months else None
-        return {(battery, month): whole.part(_hours_of(year, month)).copy() for month in months if whole}
+        return {(battery, month): whole.part(_hours_of(year, month), copied=True) for month in months if whole}
 
     references = {key: hours for own in each_battery(inputs, cut) for key, hours in own.items()}
 
@@ -204,7 +208,7 @@ def attribution(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         if battery not in compared:
             return []
         whole, rows = source.hours(n, expected), []
-        spreads = spreads_by_duration(year, whole.rt_price.ravel())
+        spreads = spreads_by_duration(year, whole.rt_price.ravel(order="F"))
         for month, row, others in compared[battery]:
             hours = _hours_of(year, month)
             own = whole.part(hours)
@@ -271,6 +275,11 @@ def _row(
     }
 
 
+def _quarters(values: FloatArray) -> FloatArray:
+    """Quarter-hours of the year as four rows, the first of each hour, the second and so on; in this order to work on all hours at once takes least."""
+    return np.ascontiguousarray(values.reshape(-1, QUARTER_HOURS_PER_HOUR).T)
+
+
 class _Source:
     """The tables of which the hours of a battery are made."""
 
@@ -285,25 +294,24 @@ class _Source:
     def hours(self, n: int, expected: slice) -> Hours:
         """The hours of the year of the n-th battery, whose capacity is known."""
         year, tables, capacity = self._inputs.year, self._inputs.tables, self._capacity[n]
-        by_hour = (year.hours, QUARTER_HOURS_PER_HOUR)
         awards, services = tables["bess_awards"], tables["as_revenue"]
         rt_price, da_price, *_ = self._prices.of_battery(awards, n)
         own = awards.numbers(["award_mw", LIMIT], n)
         discharge, charge = tables["bess_dispatch"].numbers(["discharge_mwh", "charge_mwh"], n).values()
         of_services = services.numbers(["award_mw", "revenue_usd", "exists"], n)
         held, revenue, exists = (values.reshape(len(PRODUCTS), -1) for values in of_services.values())
-        energy = tables["energy_revenue"].numbers(["energy_usd"], n)["energy_usd"].reshape(by_hour)
+        energy = tables["energy_revenue"].numbers(["energy_usd"], n)["energy_usd"]
         active = np.zeros(year.hours, dtype=bool)
         if first := self._first_active[n]:
             begin = max(day_number(first) - year.first_day, expected.start)
             active[year.day_first_hour[begin] : year.day_first_hour[expected.stop]] = True
         return Hours(
-            flow_mwh=(discharge - charge).reshape(by_hour) / capacity,
-            rt_price=rt_price.reshape(by_hour),
+            flow_mwh=_quarters((discharge - charge) / capacity),
+            rt_price=_quarters(rt_price),
             award_mw=own["award_mw"] / capacity,
             da_price=da_price[::QUARTER_HOURS_PER_HOUR],
             as_usd=np.where(exists > 0, revenue, 0.0).sum(axis=0) / capacity,
-            counted_usd=(np.nansum(energy, axis=1) + np.nansum(revenue, axis=0)) / capacity,
+            counted_usd=(np.nansum(_quarters(energy), axis=0) + np.nansum(revenue, axis=0)) / capacity,
             held=self._held(n, held) / capacity,
             out=out_hours(own[LIMIT], capacity, expected, self._days),
             active=active,

@@ -20,7 +20,6 @@ from bess_assets.settlement.dispatch import flow_days
 from bess_assets.settlement.energy import da_energy_usd, energy_days
 from bess_assets.settlement.grid import each_battery
 from bess_assets.settlement.prices import STATED, PriceGrid
-from bess_assets.threads import in_order
 
 _OF_FLOWS_ALONE = ("net_mwh", "charge_quarter_hours")  # in rt_dispatch_daily, and not in daily_revenue
 STATED_PRICE_CHECK = "day_ahead_files_state_the_published_settlement_prices"
@@ -157,7 +156,7 @@ def price_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             "rt_known_quarter_hours": days.count(~np.isnan(rt)),
         }
 
-    yield from one_chunk(list(in_order(inputs.threads, of, prices.points.items())))
+    yield from one_chunk(list(map(of, prices.points.items())))
 
 
 def _statistics(market: str, days: Days, prices: FloatArray) -> dict[str, FloatArray]:

@@ -18,7 +18,6 @@ from bess_assets.ercot.parsing import Rows
 from bess_assets.ercot.rows import Counted
 from bess_assets.ercot.step import Inputs
 from bess_assets.errors import writing
-from bess_assets.threads import in_order
 
 Made = TypeVar("Made")
 
@@ -211,10 +210,9 @@ def labels_array(codes: CodeArray, texts: Sequence[str]) -> pa.Array:
 
 
 def each_battery(inputs: Inputs, work: Callable[[int, str, slice], Made]) -> Iterator[Made]:
-    """What the work makes of each battery of the registry, in its order, several at a time.
+    """What the work makes of each battery of the registry, in its order, one at a time: in threads so small arrays take longer than in a row.
 
-    The work is given the battery's row group in the ledgers, its name, and its expected days as positions in the year; it must not touch what the work on
-    another battery changes.
+    The work is given the battery's row group in the ledgers, its name, and its expected days as positions in the year.
     """
     columns = ["battery", "expected_first_day", "expected_last_day"]
     rows = zip(*inputs.tables["bess_registry"].read(columns).to_pydict().values(), strict=True)
@@ -224,4 +222,4 @@ def each_battery(inputs: Inputs, work: Callable[[int, str, slice], Made]) -> Ite
         first, last = (day_number(day) - inputs.year.first_day for day in ends)
         return work(n, battery, slice(first, last + 1))
 
-    return in_order(inputs.threads, of, enumerate(rows))
+    return map(of, enumerate(rows))

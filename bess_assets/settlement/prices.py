@@ -22,7 +22,6 @@ from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, Stored
 from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
 from bess_assets.settlement.names import as_ercot, nearest, refuse_odd_names
 from bess_assets.settlement.stated import stated_mcpc, stated_point_prices
-from bess_assets.threads import in_order
 
 _CORRECTION, _REPORT, _, STATED = range(len(PRICE_SOURCES))
 FILE_SOURCES = PRICE_SOURCES[:STATED]
@@ -285,8 +284,8 @@ class PriceGrid:
                 codes, texts = table.labels(name, n)
                 source[n] = np.array([*map(PRICE_SOURCES.index, texts), -1], dtype=np.int8)[codes]
 
-        for _ in in_order(inputs.threads, read, grid.points.values()):
-            pass
+        for n in grid.points.values():
+            read(n)
         return grid
 
     def rows(self, codes: npt.NDArray[np.integer], texts: list[str]) -> npt.NDArray[np.int64]:

@@ -438,8 +438,9 @@ def hourly_maxima(
     maxima = {name: np.full((len(names), inputs.year.hours), np.nan) for name in numbers}
     reader = YearRows(inputs, dataset, Codes(names), numbers=numbers)
     for rows in reader:
+        cell = rows.series * inputs.year.hours + rows.step
         for name, grid in maxima.items():
-            np.fmax.at(grid, (rows.series, rows.step), rows.numbers[name])
+            np.fmax.at(grid.reshape(-1), cell, rows.numbers[name])
     return maxima, reader
 
 

@@ -1,8 +1,8 @@
 """Revenue attribution: planted differences fall under their own terms, and terms add up, by hand, at random, and in simulated years."""
 
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -202,9 +202,15 @@ def an_hour(mwh: float = 0.0, award: float = 0.0, services: float = 0.0, held: f
     """One hour of a battery of 1 MW: MWh that flow evenly, at 40 $/MWh in real time and 50 day-ahead unless other prices are given."""
     rt, da = of.get("rt", 40.0), of.get("da", 50.0)
     usd = mwh * rt + award * (da - rt) + services
-    numbers = ([[mwh / 4] * 4], [[rt] * 4], [award], [da], [services], [usd], [held])
+    numbers = ([[mwh / 4]] * 4, [[rt]] * 4, [award], [da], [services], [usd], [held])
     flags = (np.array([bool(of.get(name, default))]) for name, default in (("out", 0), ("active", 1)))
-    return Hours._make([*(np.array(values, dtype=float) for values in numbers), *flags])
+    return Hours(*(np.array(values, dtype=float) for values in numbers), *flags)
+
+
+def in_a_row(hours: Iterable[Hours]) -> Hours:
+    """Hours one after the other."""
+    whole = [*hours]
+    return Hours(*(np.concatenate([getattr(one, of.name) for one in whole], axis=-1) for of in fields(Hours)))
 
 
 def terms(own: Hours, reference: Hours, wider: float = 1.0, **more: object) -> dict[str, float]:
@@ -233,13 +239,13 @@ def test_an_hour_in_which_one_is_out_is_availability_whatever_else_differs() -> 
 
 def test_what_is_unknown_of_one_is_left_out_and_shown() -> None:
     # of two services one is known, 5 $: the whole hour is left out
-    unknown = an_hour(mwh=0.5)._replace(as_usd=np.array([np.nan]), counted_usd=np.array([25.0]))
+    unknown = replace(an_hour(mwh=0.5), as_usd=np.array([np.nan]), counted_usd=np.array([25.0]))
     found = exchanged(unknown, an_hour(mwh=1.0), np.ones(1))
     assert (found["unknown_usd"], found["unknown_hours"]) == (25 - 40, 1)
     assert sum(found[name] for name in TERMS) == 25 - 40
     # of four quarter-hours three are known, in which the reference earns 30 $; half of it is not to be had
-    flows = np.array([[np.nan, 0.125, 0.125, 0.125]])
-    part = an_hour(services=9.0, held=0.5)._replace(flow_mwh=flows, counted_usd=np.array([24.0]))
+    flows = np.array([[np.nan], [0.125], [0.125], [0.125]])
+    part = replace(an_hour(services=9.0, held=0.5), flow_mwh=flows, counted_usd=np.array([24.0]))
     found = exchanged(part, an_hour(mwh=1.0), np.ones(1))
     assert (found["unknown_usd"], found["unknown_hours"]) == (-10, 0.25)
     assert (found["as_mix_usd"], found["timing_usd"]) == (9 - 15, 0)
@@ -247,8 +253,8 @@ def test_what_is_unknown_of_one_is_left_out_and_shown() -> None:
 
 def test_days_on_which_one_alone_is_active_are_a_term_of_their_own() -> None:
     both = [an_hour(mwh=usd / 40) for usd in (10.0, 30.0)]
-    reference = Hours._make(np.concatenate(values) for values in zip(*both, strict=True))
-    own = reference._replace(active=np.array([False, True]), counted_usd=np.array([0.0, 30.0]))
+    reference = in_a_row(both)
+    own = replace(reference, active=np.array([False, True]), counted_usd=np.array([0.0, 30.0]))
     # a reference's day is worth 20 on the mean, and the one that both have 30
     assert terms(own, reference, active_days=0.5) == pytest.approx({"active_days_usd": 30 - 20})
 
@@ -277,12 +283,13 @@ def drawn(count: int) -> st.SearchStrategy[Hours]:
 
     def of(hours: list[tuple[float, ...]]) -> Hours:
         made = [
-            an_hour(mwh, award, services, held, rt=rt, da=da, out=out, active=active)._replace(
-                counted_usd=np.array([np.nan_to_num(mwh * rt + award * (da - rt)) + np.nan_to_num(services)])
+            replace(
+                an_hour(mwh, award, services, held, rt=rt, da=da, out=out, active=active),
+                counted_usd=np.array([np.nan_to_num(mwh * rt + award * (da - rt)) + np.nan_to_num(services)]),
             )
             for mwh, award, services, held, rt, da, out, active in hours
         ]
-        return Hours._make(np.concatenate(values) for values in zip(*made, strict=True))
+        return in_a_row(made)
 
     one = st.tuples(number(-1, 1), number(-1, 1), number(-9, 99), number(0, 1, unknown=False), number(-250, 5000), number(-250, 5000), st.booleans(), st.booleans())  # fmt: skip
     return st.lists(one, min_size=count, max_size=count).map(of)
@@ -301,7 +308,7 @@ def test_terms_add_up_in_every_order(
 def test_at_one_node_the_terms_of_the_other_battery_are_the_same_with_the_other_sign(
     own: Hours, reference: Hours, wider: float
 ) -> None:
-    reference = reference._replace(rt_price=own.rt_price, da_price=own.da_price)
+    reference = replace(reference, rt_price=own.rt_price, da_price=own.da_price)
     one, other = exchanged(own, reference, np.full(4, wider)), exchanged(reference, own, np.full(4, 1 / wider))
     assert _terms(one) == pytest.approx({name: -usd for name, usd in _terms(other).items()}, abs=1e-6)
 
