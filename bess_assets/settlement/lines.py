@@ -119,7 +119,7 @@ class Course:
     def by_cell(self, pieces: FloatArray) -> FloatArray:
         """Sums of pieces by cell; shape (cells, ..)."""
         if self.cells.count == 1:
-            return pieces.sum(axis=0, keepdims=True)
+            return np.asarray(pieces.sum(axis=0, keepdims=True))
         found = np.zeros((self.cells.count, *pieces.shape[1:]))
         for cell, piece in self._nth_pieces:
             # as a rule every cell has one

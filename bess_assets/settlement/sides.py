@@ -237,7 +237,7 @@ class Sides:
             above, *_ = steps.totals(np.maximum(readings, 0.0))
         else:
             above, *_ = Course.of_readings(time, held, cells).integrals(readings, columns[1])
-        return above[0] / 3_600
+        return np.asarray(above[0]) / 3_600
 
     @cached_property
     def plans(self) -> dict[str, dict[str, FloatArray]]:
