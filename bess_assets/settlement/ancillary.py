@@ -87,7 +87,7 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     product_codes = labels_array(np.repeat(np.arange(products), year.hours), PRODUCTS)
     source_codes = labels_array(mcpc_source.ravel(), PRICE_SOURCES)
     ledger, days = LedgerColumns(year, quarter_hours=False, times=products), Days(year)
-    of_days: dict[int, Columns] = {}
+    result.kept[days_name("as_revenue")] = of_days = list[Columns]()
     existing = np.stack([np.arange(year.hours) >= firsts[p] for p in PRODUCTS])
     odd_quarters = implausible("rt_as_prices", year.year, rt_mcpc).reshape(products, -1, QUARTER_HOURS_PER_HOUR)
     odd_hours = implausible("as_prices", year.year, mcpc) | odd_quarters.any(axis=2)
@@ -130,11 +130,10 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             exists=exists.ravel(),
             implausible_price=(odd_hours & exists & (award != 0)).ravel(),
         )
-        of_days[n] = as_days(days, Chunk(chunk), n, own, awards.labels("row_gap", n))
+        of_days.append(as_days(days, Chunk(chunk), n, own, awards.labels("row_gap", n)))
         return chunk
 
     yield from each_battery(inputs, of)
-    result.kept[days_name("as_revenue")] = [own for _, own in sorted(of_days.items())]
 
 
 def as_days(days: Days, ledger: Ledger, n: int, awards: Mapping[str, FloatArray], gaps: Labels) -> Columns:

@@ -81,7 +81,7 @@ def dam_awards_daily(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     result.verdicts[STATED_PRICE_CHECK] = price_verdict(
         "battery hours",
         sum(hours for hours, _, _ in compared.values()),
-        {batteries[n]: different for n, (_, different, _) in sorted(compared.items()) if different},
+        {batteries[n]: different for n, (_, different, _) in compared.items() if different},
         max((largest for *_, largest in compared.values()), default=0.0),
     )
 

@@ -30,7 +30,6 @@ from bess_assets.settlement.pairing import battery_key, unique_keys
 from bess_assets.settlement.run_prices import RunPrices, read_run_prices
 from bess_assets.settlement.runs import TELEMETRY, Kind, RunReader, Window, read_metering
 from bess_assets.settlement.state_of_charge import SOC_CHECK, MonthFit, fit_months, soc_verdict
-from bess_assets.threads import in_order
 
 METERED_CHECK = "metering_and_telemetry_agree"
 SIZE_CHECK = "flows_and_real_time_awards_fit_the_size_of_their_battery"
@@ -322,7 +321,7 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
 
     ledger, days, total = LedgerColumns(year, quarter_hours=True), Days(year), _Settled({})
     result.kept[days_name("bess_dispatch")] = of_days = list[Columns]()
-    for battery, own in in_order(inputs.threads, settle, observed()):
+    for battery, own in map(settle, observed()):
         total.left_out += own.left_out
         total.charged_mwh += own.charged_mwh
         total.compared |= own.compared

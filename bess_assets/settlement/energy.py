@@ -62,7 +62,8 @@ def energy_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     year = inputs.year
     awards, dispatch = inputs.tables["bess_awards"], inputs.tables["bess_dispatch"]
     prices = PriceGrid.of(inputs)
-    ledger, days, of_days = LedgerColumns(year, quarter_hours=True), Days(year), dict[int, Columns]()
+    ledger, days = LedgerColumns(year, quarter_hours=True), Days(year)
+    result.kept[days_name("energy_revenue")] = of_days = list[Columns]()
 
     def of(n: int, battery: str, expected_days: slice) -> Columns:
         award = np.repeat(awards.numbers(["award_mw"], n)["award_mw"], QUARTER_HOURS_PER_HOUR)
@@ -103,11 +104,10 @@ def energy_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             expected=expected,
             unknown_reason=labels_array(reason, UNKNOWN_REASONS),
         )
-        of_days[n] = energy_days(days, Chunk(chunk), Chunk(flows), n)
+        of_days.append(energy_days(days, Chunk(chunk), Chunk(flows), n))
         return chunk
 
     yield from each_battery(inputs, of)
-    result.kept[days_name("energy_revenue")] = [own for _, own in sorted(of_days.items())]
 
 
 def energy_days(days: Days, ledger: Ledger, dispatch: Ledger, n: int) -> Columns:

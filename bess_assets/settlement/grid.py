@@ -210,7 +210,7 @@ def labels_array(codes: CodeArray, texts: Sequence[str]) -> pa.Array:
 
 
 def each_battery(inputs: Inputs, work: Callable[[int, str, slice], Made]) -> Iterator[Made]:
-    """What the work makes of each battery of the registry, in its order, one at a time: in threads so small arrays take longer than in a row.
+    """What the work makes of each battery of the registry, one after the other: on arrays this small, threads wait for each other more than they compute.
 
     The work is given the battery's row group in the ledgers, its name, and its expected days as positions in the year.
     """
