@@ -112,7 +112,7 @@ def exchanged(
     both = own.active & reference.active
     served = both & ~np.isnan(own.as_usd + reference.as_usd)
     energies = own.energy, reference.energy, reference.energy_at(own)
-    # two rows each: own, of the reference; and a third of the reference at the own node
+    # a row each: the battery at its node, the reference at its own, and the reference at the battery's
     flow, ahead = (np.stack(usd) for usd in zip(*(energy.by_hour for energy in energies), strict=True))
     flow[:, ~served] = ahead[:, ~served] = 0.0
     partly = np.flatnonzero(np.isnan(flow.sum(axis=0) + ahead.sum(axis=0)))

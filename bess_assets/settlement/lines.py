@@ -118,7 +118,7 @@ class Course:
 
     def by_cell(self, pieces: FloatArray) -> FloatArray:
         """Sums of pieces by cell; shape (cells, ..)."""
-        if self.cells.count == 1:
+        if self.cells.count == 1:  # a year in one cell has more pieces than there is time to add one by one
             return np.asarray(pieces.sum(axis=0, keepdims=True))
         found = np.zeros((self.cells.count, *pieces.shape[1:]))
         for cell, piece in self._nth_pieces:
