@@ -177,7 +177,8 @@ def _groups_and_sizes(names: Sequence[str]) -> dict[str, Kind]:
 
     def groups_of_days(chance: random.Random) -> Question:
         first = date(chance.choice(YEARS), chance.randrange(1, 13), 1)
-        return lambda results: results.groups_of_days("duration", first, first + timedelta(chance.randrange(20, 65)))
+        last = first + timedelta(days=chance.randrange(20, 65))
+        return lambda results: results.groups_of_days("duration", first, last)
 
     def what_if(chance: random.Random) -> Question:
         year, name, mw = chance.choice(YEARS), chance.choice(names), chance.randrange(10, 300)
