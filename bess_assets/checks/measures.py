@@ -55,10 +55,13 @@ MONTH = "month(operating_day)"
 def _grid(judged: Judged, ledger: str, *columns: str, each: int = 1) -> tuple[list[str], list[np.ndarray]]:
     """Series of a ledger, and columns of numbers as grids of them by every so many-th step: of a ledger of quarter-hours by hour."""
     with judged.reading(ledger) as table:
-        names = table.batteries()
-        # copied: a part of an array keeps all of it in memory
-        rows = ([own[::each].copy() for own in table.numbers([*columns], n).values()] for n in range(len(names)))
-        return names, [np.array(grid) for grid in zip(*rows, strict=True)]
+        grids = list[np.ndarray]()
+        for n in range(len(names := table.batteries())):
+            of_columns = [own[::each] for own in table.numbers([*columns], n).values()]
+            grids = grids or [np.empty((len(names), len(own))) for own in of_columns]
+            for grid, own in zip(grids, of_columns, strict=True):
+                grid[n] = own
+        return names, grids
 
 
 def _hourly(judged: Judged) -> Rows:
@@ -68,7 +71,8 @@ def _hourly(judged: Judged) -> Rows:
     da = np.full(len(hours.month), np.nan)
     if points:
         yield from _prices(hours, points, usd)
-        da = usd[1][(~np.isnan(usd[1])).sum(axis=1).argmax()]
+        da = usd[1][(~np.isnan(usd[1])).sum(axis=1).argmax()].copy()
+    del usd  # what follows has grids of its own
     yield from _clearing(judged, hours, da)
     yield from _flow_times(judged, hours, da)
 
@@ -356,7 +360,8 @@ def _flow_times(judged: Judged, hours: Hours, da_usd: FloatArray) -> Rows:
     batteries, (award, stated) = _grid(judged, "bess_awards", "award_mw", "stated_price_usd_per_mwh")
     names = ("discharge_mwh", "charge_mwh")
     _, (discharge, charge) = _grid(judged, "bess_dispatch", *names, each=QUARTER_HOURS_PER_HOUR)
-    flow = discharge - charge
+    flow = np.subtract(discharge, charge, out=discharge)
+    del charge
     known = (~np.isnan(flow)).sum(axis=0)
     fleet_flow, fleet_award = (sum_of_known(own) for own in (flow, award))
     awards = moved(fleet_award, [-lag for lag in LAGS])

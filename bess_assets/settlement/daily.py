@@ -25,26 +25,15 @@ _OF_FLOWS_ALONE = ("net_mwh", "charge_quarter_hours")  # in rt_dispatch_daily, a
 STATED_PRICE_CHECK = "day_ahead_files_state_the_published_settlement_prices"
 
 
-def one_chunk(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
-    """All batteries' or nodes' days as one chunk; no chunk where there are none."""
-    if parts:
-        yield {
-            name: np.concatenate([part[name] for part in parts])
-            if isinstance(parts[0][name], np.ndarray)
-            else [value for part in parts for value in part[name]]
-            for name in parts[0]
-        }
-
-
 def expected_days(inputs: Inputs, days: Days, work: Callable[[int], Mapping[str, Any]]) -> Iterator[Columns]:
-    """The expected days of all batteries; the work makes columns of all days of the year for the battery of a row group."""
+    """The expected days of each battery; the work makes columns of all days of the year for the battery of a row group."""
 
     def of(n: int, battery: str, expected: slice) -> dict[str, Any]:
         columns = {name: values[expected] for name, values in work(n).items()}
         numbers = days.numbers[expected]
         return {"battery": [battery] * len(numbers), "operating_day": numbers, **columns}
 
-    return one_chunk(list(each_battery(inputs, of)))
+    return each_battery(inputs, of)
 
 
 @step
@@ -143,7 +132,7 @@ def price_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
 
     def of(place: tuple[str, int]) -> dict[str, Any]:
         point, n = place
-        rt, da = prices.rt[n], prices.da[n, ::QUARTER_HOURS_PER_HOUR]
+        rt, da = prices.rt[n], prices.da[n]
         return {
             "settlement_point": [point] * year.days,
             "operating_day": days.numbers,
@@ -156,7 +145,7 @@ def price_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             "rt_known_quarter_hours": days.count(~np.isnan(rt)),
         }
 
-    yield from one_chunk(list(map(of, prices.points.items())))
+    yield from map(of, prices.points.items())
 
 
 def _statistics(market: str, days: Days, prices: FloatArray) -> dict[str, FloatArray]:

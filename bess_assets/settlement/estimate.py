@@ -13,7 +13,7 @@ from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, in_columns, step
-from bess_assets.settlement.daily import one_chunk, top_less_bottom
+from bess_assets.settlement.daily import top_less_bottom
 from bess_assets.settlement.days import Days
 from bess_assets.settlement.grid import each_battery
 from bess_assets.settlement.metrics import LEAST_COVERAGE
@@ -134,7 +134,7 @@ def opportunity_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             **{name: values[shown] for name, values in columns.items()},
         }
 
-    yield from one_chunk(list(each_battery(inputs, of)))
+    yield from each_battery(inputs, of)
 
 
 def _of_products(inputs: Inputs, days: Days) -> dict[str, FloatArray]:

@@ -118,19 +118,18 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     ]
     findings.add("unpriced", "bess_prices", len(unpriced), ", ".join(unpriced[:12]), warning=False)
     grid = PriceGrid.empty(year, points)
-    grid.rt[:-1], grid.rt_source[:-1] = rt_prices, rt_source
-    grid.da[:-1], grid.da_source[:-1] = (
-        np.repeat(own, QUARTER_HOURS_PER_HOUR, axis=1) for own in (da_prices, da_source)
-    )
+    grid.rt[:-1], grid.rt_source[:-1], grid.da[:-1], grid.da_source[:-1] = rt_prices, rt_source, da_prices, da_source
+    del rt_prices  # hundreds of megabytes of a full year
     result.kept[GRID] = grid
     ledger = LedgerColumns(year, quarter_hours=True, key="settlement_point")
     for n, point in enumerate(points):
+        rt_price, da_price, rt_sources, da_sources = grid.at(n)
         yield ledger.chunk(
             point,
-            rt_price_usd_per_mwh=grid.rt[n],
-            da_price_usd_per_mwh=grid.da[n],
-            rt_price_source=labels_array(grid.rt_source[n], PRICE_SOURCES),
-            da_price_source=labels_array(grid.da_source[n], PRICE_SOURCES),
+            rt_price_usd_per_mwh=rt_price,
+            da_price_usd_per_mwh=da_price,
+            rt_price_source=labels_array(rt_sources, PRICE_SOURCES),
+            da_price_source=labels_array(da_sources, PRICE_SOURCES),
         )
 
 
@@ -248,8 +247,8 @@ class PriceGrid:
     Attributes:
         points: position of each settlement point.
         rt: real-time prices, NaN where missing; shape (points + 1, quarter-hours), the last row all NaN.
-        da: day-ahead prices, likewise, by quarter-hour.
-        rt_source, da_source: index into `PRICE_SOURCES`, -1 where missing; same shape.
+        da: day-ahead prices, likewise; shape (points + 1, hours).
+        rt_source, da_source: index into `PRICE_SOURCES`, -1 where missing; shapes of their prices.
     """
 
     points: dict[str, int]
@@ -267,8 +266,11 @@ class PriceGrid:
     @staticmethod
     def empty(year: OperatingYear, points: Sequence[str]) -> "PriceGrid":
         """A grid in which nothing but the last row is filled."""
-        shape = (len(points) + 1, year.quarter_hours)
-        rt, da, rt_source, da_source = (np.empty(shape, kind) for kind in (np.float64, np.float64, np.int8, np.int8))
+        rt, da, rt_source, da_source = (
+            np.empty((len(points) + 1, steps), kind)
+            for kind in (np.float64, np.int8)
+            for steps in (year.quarter_hours, year.hours)
+        )
         rt[-1] = da[-1] = np.nan
         rt_source[-1] = da_source[-1] = -1
         return PriceGrid({point: n for n, point in enumerate(points)}, rt, da, rt_source, da_source)
@@ -279,10 +281,14 @@ class PriceGrid:
         grid = PriceGrid.empty(inputs.year, table.batteries())
 
         def read(n: int) -> None:
-            grid.rt[n], grid.da[n] = table.numbers(["rt_price_usd_per_mwh", "da_price_usd_per_mwh"], n).values()
-            for name, source in (("rt_price_source", grid.rt_source), ("da_price_source", grid.da_source)):
-                codes, texts = table.labels(name, n)
-                source[n] = np.array([*map(PRICE_SOURCES.index, texts), -1], dtype=np.int8)[codes]
+            for market, every, prices, sources in (
+                ("rt", 1, grid.rt, grid.rt_source),
+                ("da", QUARTER_HOURS_PER_HOUR, grid.da, grid.da_source),
+            ):
+                (price,) = table.numbers([f"{market}_price_usd_per_mwh"], n).values()
+                codes, texts = table.labels(f"{market}_price_source", n)
+                prices[n] = price[::every]
+                sources[n] = np.array([*map(PRICE_SOURCES.index, texts), -1], dtype=np.int8)[codes[::every]]
 
         for n in grid.points.values():
             read(n)
@@ -297,10 +303,17 @@ class PriceGrid:
     def of_battery(self, awards: StoredTable, n: int) -> tuple[FloatArray, FloatArray, SourceArray, SourceArray]:
         """Real-time and day-ahead prices at the node of a battery, the n-th of bess_awards, by quarter-hour, and the sources of both."""
         of_hours = self.rows(*awards.labels("settlement_point", n))
-        at: Any = of_hours[0]
-        if (of_hours != at).any():  # as a rule a battery has one node all year
-            at = np.repeat(of_hours, QUARTER_HOURS_PER_HOUR), np.arange(QUARTER_HOURS_PER_HOUR * len(of_hours))
-        return self.rt[at], self.da[at], self.rt_source[at], self.da_source[at]
+        # as a rule a battery has one node all year
+        return self.at(of_hours if (of_hours != of_hours[0]).any() else of_hours[0])
+
+    def at(self, rows: Any) -> tuple[FloatArray, FloatArray, SourceArray, SourceArray]:
+        """What `of_battery` says, at one row of the grids, or at a row for each hour."""
+        of_quarter_hours = rows
+        if np.ndim(rows):
+            of_quarter_hours = np.repeat(rows, QUARTER_HOURS_PER_HOUR), np.arange(self.rt.shape[1])
+            rows = rows, np.arange(self.da.shape[1])
+        da_price, da_source = (np.repeat(own[rows], QUARTER_HOURS_PER_HOUR) for own in (self.da, self.da_source))
+        return self.rt[of_quarter_hours], da_price, self.rt_source[of_quarter_hours], da_source
 
 
 def clearing_prices(inputs: Inputs, findings: Findings, dataset: Literal["as_prices", "rt_as_prices"]) -> BySource:

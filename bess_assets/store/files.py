@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -227,7 +227,7 @@ def _written_schema(table: Table) -> pa.Schema:
 
 
 def _chunks(table: Table, path: Path, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
-    """The chunks as Arrow tables, the year of the file in front: of a ledger one by one, else all in one."""
+    """The chunks as Arrow tables, the year of the file in front: of a ledger one by one, else as many as fit in a row group; all in an order of their own."""
 
     def whole_rows(chunk: Columns) -> pa.Table:
         rows = conform(table, chunk, kept)
@@ -237,9 +237,29 @@ def _chunks(table: Table, path: Path, chunks: Iterable[Columns]) -> Iterator[pa.
     kept: dict[str, tuple[Any, pa.Array]] = {}
     if table.ledger:
         yield from map(whole_rows, chunks)
-    else:
-        parts = [whole_rows(chunk) for chunk in chunks]
-        yield pa.concat_tables(parts).combine_chunks() if parts else _written_schema(table).empty_table()
+        return
+    waiting, rows = list[Columns](), 0
+    for chunk in chunks:
+        count = max(map(len, chunk.values()), default=0)
+        if waiting and rows + count > ROW_GROUP_ROWS and not table.sort:
+            yield whole_rows(_joined(waiting))
+            waiting, rows = [], 0
+        waiting.append(chunk)
+        rows += count
+    yield whole_rows(_joined(waiting)) if waiting else _written_schema(table).empty_table()
+
+
+def _joined(chunks: Sequence[Columns]) -> Columns:
+    """Chunks of arrays and lists as one."""
+    first, *others = chunks
+    if not others:
+        return first
+    return {
+        name: np.concatenate([chunk[name] for chunk in chunks])
+        if isinstance(first[name], np.ndarray)
+        else [value for chunk in chunks for value in chunk[name]]
+        for name in first
+    }
 
 
 # --- conforming -----------------------------------------------------------------------------------------------------------------------------
@@ -323,6 +343,7 @@ class _Tally:
         self._rows = self._known = self._expected = 0
         self._money = list[float]()
         self._last: str | None = None
+        self._before: list[pa.Table] = []
         self._shape: list[pa.ChunkedArray] | None = None
 
     def written(self, path: Path) -> Written:
@@ -338,9 +359,11 @@ class _Tally:
         if self.table.ledger:
             self._check_row_group(rows)
         else:
-            # a table with an order of its own has unique keys all the same
-            by_key = rows.sort_by([(name, "ascending") for name in self.table.key]) if self.table.sort else rows
-            _check_ascending(self.table, by_key, self.table.key)
+            keys = rows.select(self.table.key)
+            if self.table.sort:  # unique all the same
+                keys = keys.sort_by([(name, "ascending") for name in self.table.key])
+            _check_ascending(self.table, pa.concat_tables([*self._before, keys]), self.table.key)
+            self._before = [keys.slice(max(keys.num_rows - 1, 0))]
         for total, parts in self.table.sums:
             _check_sum(self.table, rows, total, parts)
         self._rows += rows.num_rows
