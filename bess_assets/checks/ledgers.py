@@ -25,6 +25,7 @@ def _rows_by_day(judged: Judged) -> dict[tuple[str, ...], IntArray]:
     """
     year, (*series, _) = operating_year(judged.year), judged.table.key
     found: dict[tuple[str, ...], IntArray] = {}
+    before, counts = list[IntArray](), np.empty((0, 0), dtype=np.int64)
     with judged.reading(judged.table.name) as table, pq.ParquetFile(table.path, read_dictionary=series) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, columns=[*series, "operating_day"], use_threads=False)
@@ -32,13 +33,15 @@ def _rows_by_day(judged: Judged) -> dict[tuple[str, ...], IntArray]:
             sizes = [len(key.dictionary) for key in keys]
             codes = [key.indices.to_numpy() for key in keys]
             day = rows.column("operating_day").combine_chunks().cast(pa.int32()).to_numpy()
-            begins = np.ones(len(day), dtype=bool)  # a series and day
-            begins[1:] = np.logical_or.reduce([own[1:] != own[:-1] for own in (*codes, day)])
-            first = np.flatnonzero(begins)
-            code = np.ravel_multi_index([own[first] for own in codes], sizes)
-            place = code * (year.days + 2) + (day[first] - year.first_day + 1).clip(0, year.days + 1)
-            counts = np.zeros((math.prod(sizes), year.days + 2), dtype=np.int64)
-            np.add.at(counts.reshape(-1), place, np.diff(first, append=len(day)))
+            if not before or not all(map(np.array_equal, [*codes, day], before)):
+                begins = np.ones(len(day), dtype=bool)  # a series and day
+                begins[1:] = np.logical_or.reduce([own[1:] != own[:-1] for own in (*codes, day)])
+                first = np.flatnonzero(begins)
+                code = np.ravel_multi_index([own[first] for own in codes], sizes)
+                place = code * (year.days + 2) + (day[first] - year.first_day + 1).clip(0, year.days + 1)
+                counts = np.zeros((math.prod(sizes), year.days + 2), dtype=np.int64)
+                np.add.at(counts.reshape(-1), place, np.diff(first, append=len(day)))
+                before = [*codes, day]
             for n in np.flatnonzero(counts.any(axis=1)).tolist():
                 texts = zip(keys, np.unravel_index(n, sizes), strict=True)
                 name = tuple(str(key.dictionary[int(own)]) for key, own in texts)

@@ -113,7 +113,7 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         first, end = year.day_first_hour[[expected_days.start, expected_days.stop]]
         exists = existing.copy()
         exists[:, :first] = exists[:, end:] = False
-        for values in (da, rt, revenue, rt_award_usd, run_share):
+        for values in (da, rt, revenue, rt_award_usd, run_share) if not exists.all() else ():
             values[~exists] = np.nan
         chunk = ledger.chunk(
             battery,
@@ -158,6 +158,7 @@ def as_days(days: Days, ledger: Ledger, n: int, awards: Mapping[str, FloatArray]
         for word, name in PRICE_COUNTS["day-ahead AS"].items()
     }
     known = ~np.isnan(revenue)
+    hours = {"expected_hours": days.count(exists), "hours": days.count(known)}
     sums = {"": days.total(revenue), "_da": days.total(da, known), "_rt": days.total(rt, known)}
     unmatched = days.total(da, ~known)
     positive = awards["award_mw"] > 0
@@ -169,8 +170,7 @@ def as_days(days: Days, ledger: Ledger, n: int, awards: Mapping[str, FloatArray]
         "as_rt_award_usd": _sum_of_products(days.total(rt_award)),
         "as_rt_run_usd": _sum_of_products(days.total(rt_award * share)),
         "as_hours": days.count((known | ~exists).all(axis=0) & exists.any(axis=0)),
-        **{f"{p}_expected_hours": days.count(exists)[k] for k, p in enumerate(PRODUCTS)},
-        **{f"{p}_hours": days.count(known)[k] for k, p in enumerate(PRODUCTS)},
+        **{f"{p}_{what}": counts[k] for what, counts in hours.items() for k, p in enumerate(PRODUCTS)},
         "implausible_as_hours": days.count(implausible > 0).sum(axis=0),
         **priced,
         "gap_hours": days.count(gaps[0] >= 0),

@@ -67,6 +67,8 @@ class Days:
     def total(self, values: FloatArray, where: BoolArray | None = None) -> FloatArray:
         """Sum of what is known, and True in `where`; NaN where nothing is."""
         counted = ~np.isnan(values) if where is None else ~np.isnan(values) & where
+        if not counted.any():
+            return np.full((*values.shape[:-1], self.year.days), np.nan)
         sums = np.add.reduceat(np.where(counted, values, 0.0), self.first(values.shape[-1]), axis=-1)
         return np.where(self.count(counted) > 0, sums, np.nan)
 
@@ -88,8 +90,11 @@ class Days:
 def is_one_of(labels: Labels, wanted: Collection[str]) -> BoolArray:
     """True where a text column says one of some texts."""
     codes, texts = labels
+    said = [text in wanted for text in texts]
+    if not any(said):
+        return np.zeros(len(codes), dtype=bool)
     # the last place answers for a null, which has the code -1
-    return np.array([*(text in wanted for text in texts), False])[codes]
+    return np.array([*said, False])[codes]
 
 
 def days_of(inputs: Inputs, ledger: str, sums: Callable[[Days, int], Columns]) -> list[Columns]:

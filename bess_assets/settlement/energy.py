@@ -86,14 +86,14 @@ def energy_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         first, end = QUARTER_HOURS_PER_HOUR * year.day_first_hour[[expected_days.start, expected_days.stop]]
         expected[first:end] = True
         for values in columns.values():
-            values[~expected] = np.nan
+            values[:first] = values[end:] = np.nan
         reason = (
             1 * np.isnan(award)
             + 2 * (np.isnan(discharge) | np.isnan(charge))
             + 4 * (np.isnan(rt_price) | np.isnan(da_price))
             - 1
         )
-        reason[~expected] = _NOT_EXPECTED
+        reason[:first] = reason[end:] = _NOT_EXPECTED
         odd = implausible("rt_prices", year.year, rt_price) | implausible("da_prices", year.year, da_price)
         chunk = ledger.chunk(
             battery,

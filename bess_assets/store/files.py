@@ -240,7 +240,8 @@ def _chunks(table: Table, path: Path, chunks: Iterable[Columns]) -> Iterator[pa.
         return
     waiting, rows = list[Columns](), 0
     for chunk in chunks:
-        count = max(map(len, chunk.values()), default=0)
+        _check_columns(table, chunk)
+        count = max(map(len, chunk.values()))
         if waiting and rows + count > ROW_GROUP_ROWS and not table.sort:
             yield whole_rows(_joined(waiting))
             waiting, rows = [], 0
@@ -276,10 +277,7 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
     Raises:
         InvariantError: a column too few or too many, of another length or kind, or with a value that it may not hold.
     """
-    lacking, extra = sorted(set(table.column_names) - set(chunk)), sorted(set(chunk) - set(table.column_names))
-    if lacking or extra:
-        expected = [f"{name} present" for name in lacking] + [f"{name} declared in tables.py" for name in extra]
-        raise _broken(table, "does not have the columns it declares.", ", ".join(lacking + extra), "; ".join(expected))
+    _check_columns(table, chunk)
     schema, kept = _written_schema(table), {} if kept is None else kept
     for c in table.columns:
         if c.name not in kept or kept[c.name][0] is not chunk[c.name]:
@@ -290,6 +288,13 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
             wanted = f"{len(arrays[0])} values, not {len(array)}"
             raise _broken(table, "has columns of different lengths.", name, wanted)
     return pa.Table.from_arrays(arrays, schema=pa.schema([schema.field(name) for name in table.column_names]))
+
+
+def _check_columns(table: Table, chunk: Columns) -> None:
+    lacking, extra = sorted(set(table.column_names) - set(chunk)), sorted(set(chunk) - set(table.column_names))
+    if lacking or extra:
+        expected = [f"{name} present" for name in lacking] + [f"{name} declared in tables.py" for name in extra]
+        raise _broken(table, "does not have the columns it declares.", ", ".join(lacking + extra), "; ".join(expected))
 
 
 def _conform_column(table: Table, column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
@@ -362,7 +367,8 @@ class _Tally:
             keys = rows.select(self.table.key)
             if self.table.sort:  # unique all the same
                 keys = keys.sort_by([(name, "ascending") for name in self.table.key])
-            _check_ascending(self.table, pa.concat_tables([*self._before, keys]), self.table.key)
+            for own in (pa.concat_tables([*self._before, keys.slice(0, 1)]), keys):
+                _check_ascending(self.table, own, self.table.key)
             self._before = [keys.slice(max(keys.num_rows - 1, 0))]
         for total, parts in self.table.sums:
             _check_sum(self.table, rows, total, parts)

@@ -219,7 +219,7 @@ def test_the_grid_of_stored_prices_gives_each_node_its_row_and_an_unknown_node_n
     rows = grid.rows(np.array([0, 1, -1, 2]), ["OTHER_RN", NODE, "NEVER_PRICED"])
     assert grid.rt[rows][:, 1].tolist()[:2] == [8.0, 7.0]
     assert np.isnan(grid.rt[rows][2:]).all()
-    assert np.array_equal(grid.da[rows][:, [0, 4]], [[NAN, 30.0], [20.0, NAN], [NAN, NAN], [NAN, NAN]], equal_nan=True)
+    assert np.array_equal(grid.da[rows][:, [0, 1]], [[NAN, 30.0], [20.0, NAN], [NAN, NAN], [NAN, NAN]], equal_nan=True)
 
 
 # --- market clearing prices for capacity --------------------------------------------------------------------------------------------------------

@@ -176,6 +176,21 @@ def test_a_summary_is_in_row_groups_whose_statistics_let_a_reader_skip_them(tmp_
     assert ResultTable(SUMMARY, path).read().num_rows == len(names)
 
 
+def test_no_series_of_a_summary_is_cut_by_the_end_of_a_row_group(tmp_path):
+    path = tmp_path / "2024.parquet"
+    write(SUMMARY, path, *(_summary_of(name, ROW_GROUP_ROWS // 2 - 1) for name in "ABC"))
+    metadata = pq.ParquetFile(path).metadata
+    ends = [metadata.row_group(g).column(1).statistics for g in range(metadata.num_row_groups)]
+    assert [(of_group.min, of_group.max) for of_group in ends] == [("A", "B"), ("C", "C")]
+    assert ResultTable(SUMMARY, path).read(["battery"]).column(0).to_pylist() == sorted(
+        "ABC" * (ROW_GROUP_ROWS // 2 - 1)
+    )
+
+
+def _summary_of(battery: str, count: int) -> dict[str, Any]:
+    return {"battery": [battery] * count, "product": [f"P{n:06d}" for n in range(count)], "usd": np.ones(count)}
+
+
 def test_a_folder_of_years_reads_as_one_table_and_a_reader_of_a_year_opens_that_file_alone(tmp_path):
     for year, names in ((2023, ["A"]), (2024, ["A", "B"])):
         write(BOARD, tmp_path / f"{year}.parquet", {"battery": names, "usd": [float(year)] * len(names)})
@@ -222,6 +237,9 @@ def test_any_finite_numbers_and_nulls_come_back_unchanged(tmp_path_factory, valu
     (MONEY, [hours_of("A", da_usd=UNKNOWN, rt_usd=UNKNOWN, total_usd=0 * HOURS)], "total_usd that is not the sum"),
     (SUMMARY, [{"battery": ["A", "A"], "product": ["rrs", "rrs"], "usd": [1.0, 2.0]}], "a key twice: A, rrs"),
     (SUMMARY, [{"battery": ["B", "A"], "product": ["rrs"] * 2, "usd": [1.0, 2.0]}], "not in the order of its key"),
+    (SUMMARY, [_summary_of("A", 2), _summary_of("A", 1)], "a key twice: A, P000000|not in the order of its key"),
+    (SUMMARY, [_summary_of("B", ROW_GROUP_ROWS), _summary_of("A", 1)], "not in the order of its key"),
+    (SUMMARY, [_summary_of("A", 1), _summary_of("B", 1) | {"other": [1]}], "columns it declares"),
     (BOARD, [{"battery": ["B", "A", "B"], "usd": [1.0, 2.0, 3.0]}], "a key twice: B"),
 ])  # fmt: skip
 def test_rows_that_break_a_rule_are_refused_and_the_old_file_stays(tmp_path, table, chunks, said):
