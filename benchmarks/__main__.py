@@ -59,18 +59,21 @@ def main() -> int:
         options.rounds, options.sample, options.csv_days = 1, 2, 3
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(options, options.folder or Path(scratch))
-        for part in options.only or PARTS:
+        for part in dict.fromkeys(options.only or PARTS):
             print(f"measuring: {part}", flush=True)
             PARTS[part](bench)
-    bench.figures["left_out"] = [part for part in PARTS if options.only and part not in options.only]
-    text = page(bench.figures)
-    print(text)
+            bench.figures["left_out"].remove(part)
+            _save(options, bench.figures)  # a part that fails later does not take an hour's figures with it
+    print(page(bench.figures))
+    return 0 if bench.good else 1
+
+
+def _save(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     if options.write:
-        options.write.write_text(text, encoding="utf-8")
+        options.write.write_text(page(figures), encoding="utf-8")
     if options.save:
         options.save.parent.mkdir(parents=True, exist_ok=True)
-        options.save.write_text(json.dumps(bench.figures, indent=1) + "\n", encoding="utf-8")
-    return 0 if bench.good else 1
+        options.save.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 class Bench:
@@ -87,7 +90,7 @@ class Bench:
         load = [round(load, 1) for load in os.getloadavg()] if hasattr(os, "getloadavg") else []
         self.figures: dict[str, Any] = {
             "machine": described(), "load": load, "rounds": options.rounds, "quick": options.quick,
-            "tables": {}, "targets": [], "busy": [], "most_busy": BUSY, "facts": {},
+            "tables": {}, "targets": [], "busy": [], "most_busy": BUSY, "facts": {}, "left_out": list(PARTS),
         }  # fmt: skip
 
     def years(self) -> list[int]:

@@ -176,8 +176,8 @@ def _groups_and_sizes(names: Sequence[str]) -> dict[str, Kind]:
         return lambda results: results.groups("qse", year)
 
     def groups_of_days(chance: random.Random) -> Question:
-        first = date(chance.choice(YEARS), chance.randrange(1, 13), 1)
-        last = first + timedelta(days=chance.randrange(20, 65))
+        first = date(chance.choice(YEARS), chance.randrange(1, 11), 1)
+        last = first + timedelta(days=chance.randrange(20, 60))
         return lambda results: results.groups_of_days("duration", first, last)
 
     def what_if(chance: random.Random) -> Question:
