@@ -27,7 +27,7 @@ the reads are timed: each battery's rows filtered out of every rollup. What it t
 _WHY = """\
 ## Why
 
-* **Decoding and encoding are the limit.** Least takes four to five times the floor: 40 million rows of result tables are encoded, a file by one thread, since a
+* **Decoding and encoding are the limit.** Least takes about four times the floor: 40 million rows of result tables are encoded, a file by one thread, since a
   Parquet file has one writer. Other codecs and writers gained at most a tenth. A hundred times the speed of CSV is out of reach for that reason alone.
 * **What Polars does not do** is most of the rest: telling batteries from strangers, pairing them with load resources, lines between all readings instead of one
   a quarter-hour, repeats and contradictions, provenance of each row, checks, digests.
