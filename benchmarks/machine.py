@@ -17,6 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from bess_assets.cli.version import version as bess_version
+
 ROOT = Path(__file__).resolve().parent.parent
 HAS_POLARS = find_spec("polars") is not None
 """Polars is no part of the package, and not installed with it: pip install ".[bench]"."""
@@ -75,26 +77,20 @@ def described() -> dict[str, str]:
     return {
         "machine": f"{os.cpu_count()} cores, {processor}, {platform.system()} {platform.release()}; "
         f"a page of new memory in {_page_microseconds():.1f} microseconds",
-        "bess_assets": _commit(),
+        "bess_assets": bess_version(),
         "Python": platform.python_version(),
         **{name: version(name) for name in packages},
     }
 
 
 def _page_microseconds() -> float:
-    """What a page takes that the kernel hands out anew; on a virtual machine whose free memory goes back to the host, most of a table's system time."""
+    """What a page takes that the kernel hands out anew; on a virtual machine whose free memory goes back to the host, over half of a year's system time."""
     pages = 2**16
     with mmap.mmap(-1, pages * mmap.PAGESIZE) as memory:
         used = time.process_time()
         for page in range(pages):
             memory[page * mmap.PAGESIZE] = 1
         return (time.process_time() - used) / pages * 1e6
-
-
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    return done.stdout.strip() or version("bess_assets")
 
 
 @dataclass

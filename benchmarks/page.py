@@ -32,14 +32,14 @@ _WHY = """\
 * **What Polars does not do** is most of the rest: telling batteries from strangers, pairing them with load resources, lines between all readings instead of one
   a quarter-hour, repeats and contradictions, provenance of each row, checks, digests.
 * **New memory is time.** Where free memory of a virtual machine goes back to its host, a new page costs up to 30 microseconds, and so does one of a new file:
-  2024 took 47.7 processor seconds so, 37.3 to 41.2 on the same machine without. Freed arrays, NumPy's and Arrow's, are kept within a table and used again, and
-  no huge pages are asked for, which are zeroed whole; grids are made for some batteries or days at a time. `BESS_MEMORY_LIMIT` makes these pieces smaller, and
-  the result no other.
+  2024 took 47.7 processor seconds so, 37.3 to 41.2 on the same machine once that was switched off, as it was for this run (the line on the machine says what a
+  page took). Freed arrays, NumPy's and Arrow's, are kept within a table and used again, and no huge pages are asked for, which are zeroed whole; grids are made
+  for some batteries or days at a time. `BESS_MEMORY_LIMIT` makes these pieces smaller, and the result no other.
 * **One battery after the other.** NumPy is done with a battery's 35,000 quarter-hours before another thread has hold of Python's lock: tables of use and
   attribution took 7.7 to 7.8 processor seconds in two threads, 5.1 to 5.8 in one, and no more wall (three pairs). Days of SCED are worked on in threads.
 * **SCED is decoded once** for registry and dispatch before RTC+B: what the first has placed waits for the second in a file without a name. Day-ahead files are
-  decoded twice, for registry and awards. Labels are decoded more often, whatever the limit: stamps four times and names three, for schemas, runs, the
-  registry's names and the values; a pass over all stamps and names of 2026 takes 0.6 processor seconds.
+  decoded twice, for registry and awards. Labels are decoded more often, whatever the limit, for schemas, runs, the registry's names and the values: stamps of
+  2026 four times and names three, of 2024 once less; a pass over all stamps and names of 2026 takes 0.6 processor seconds.
 * **A day more costs a year.** Registry, awards, dispatch and prices are all that is made of rollups, 22 of 39 processor seconds. Reading awards, dispatch and
   prices from their files and writing them again takes 5 of these, so that days of before could spare some 40 % at the very best, with the registry for nothing.
 * **A table is a file**, from which any process can make the next: a price file that changed reads no SCED. What a run has in memory it does not read back.

@@ -25,7 +25,7 @@ def _rows_by_day(judged: Judged) -> dict[tuple[str, ...], IntArray]:
     """
     year, (*series, _) = operating_year(judged.year), judged.table.key
     found: dict[tuple[str, ...], IntArray] = {}
-    before, counts = list[IntArray](), np.empty((0, 0), dtype=np.int64)
+    before: list[IntArray] = []
     with judged.reading(judged.table.name) as table, pq.ParquetFile(table.path, read_dictionary=series) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, columns=[*series, "operating_day"], use_threads=False)
@@ -33,20 +33,26 @@ def _rows_by_day(judged: Judged) -> dict[tuple[str, ...], IntArray]:
             sizes = [len(key.dictionary) for key in keys]
             codes = [key.indices.to_numpy() for key in keys]
             day = rows.column("operating_day").combine_chunks().cast(pa.int32()).to_numpy()
-            if not before or not all(map(np.array_equal, [*codes, day], before)):
-                begins = np.ones(len(day), dtype=bool)  # a series and day
-                begins[1:] = np.logical_or.reduce([own[1:] != own[:-1] for own in (*codes, day)])
-                first = np.flatnonzero(begins)
-                code = np.ravel_multi_index([own[first] for own in codes], sizes)
-                place = code * (year.days + 2) + (day[first] - year.first_day + 1).clip(0, year.days + 1)
-                counts = np.zeros((math.prod(sizes), year.days + 2), dtype=np.int64)
-                np.add.at(counts.reshape(-1), place, np.diff(first, append=len(day)))
-                before = [*codes, day]
+            place = (day - year.first_day + 1).clip(0, year.days + 1)
+            said = [np.array(sizes), *codes, place]
+            if not before or not all(map(np.array_equal, said, before)):  # as a rule all batteries have the same
+                counts, before = _counts(codes, sizes, place, year.days + 2), said
             for n in np.flatnonzero(counts.any(axis=1)).tolist():
                 texts = zip(keys, np.unravel_index(n, sizes), strict=True)
                 name = tuple(str(key.dictionary[int(own)]) for key, own in texts)
                 found[name] = found.get(name, 0) + counts[n]
     return found
+
+
+def _counts(codes: Sequence[IntArray], sizes: Sequence[int], place: IntArray, places: int) -> IntArray:
+    """Rows by series, which is told by a code for each part of its key, and place of their day; shape (series, places)."""
+    begins = np.ones(len(place), dtype=bool)  # a series and day
+    begins[1:] = np.logical_or.reduce([own[1:] != own[:-1] for own in (*codes, place)])
+    first = np.flatnonzero(begins)
+    cell = np.ravel_multi_index([*(own[first] for own in codes), place[first]], [*sizes, places])
+    counts = np.zeros((math.prod(sizes), places), dtype=np.int64)
+    np.add.at(counts.reshape(-1), cell, np.diff(first, append=len(place)))
+    return counts
 
 
 def _complete(name: str, per_hour: int, unit: str, counts: str) -> Check:

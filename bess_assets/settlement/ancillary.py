@@ -113,8 +113,9 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         first, end = year.day_first_hour[[expected_days.start, expected_days.stop]]
         exists = existing.copy()
         exists[:, :first] = exists[:, end:] = False
-        for values in (da, rt, revenue, rt_award_usd, run_share) if not exists.all() else ():
-            values[~exists] = np.nan
+        if not exists.all():  # as a rule a battery is there all year
+            for values in (da, rt, revenue, rt_award_usd, run_share):
+                values[~exists] = np.nan
         chunk = ledger.chunk(
             battery,
             product=product_codes,

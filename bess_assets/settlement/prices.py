@@ -279,19 +279,15 @@ class PriceGrid:
     def _read(inputs: Inputs, table: StoredTable) -> "PriceGrid":
         """All of the table, some settlement points at a time."""
         grid = PriceGrid.empty(inputs.year, table.batteries())
-
-        def read(n: int) -> None:
-            for market, every, prices, sources in (
-                ("rt", 1, grid.rt, grid.rt_source),
-                ("da", QUARTER_HOURS_PER_HOUR, grid.da, grid.da_source),
-            ):
-                (price,) = table.numbers([f"{market}_price_usd_per_mwh"], n).values()
-                codes, texts = table.labels(f"{market}_price_source", n)
-                prices[n] = price[::every]
-                sources[n] = np.array([*map(PRICE_SOURCES.index, texts), -1], dtype=np.int8)[codes[::every]]
-
         for n in grid.points.values():
-            read(n)
+            grid.rt[n], da = table.numbers(["rt_price_usd_per_mwh", "da_price_usd_per_mwh"], n).values()
+            grid.da[n] = da[::QUARTER_HOURS_PER_HOUR]
+            for name, every, source in (
+                ("rt_price_source", 1, grid.rt_source),
+                ("da_price_source", QUARTER_HOURS_PER_HOUR, grid.da_source),
+            ):
+                codes, texts = table.labels(name, n)
+                source[n] = np.array([*map(PRICE_SOURCES.index, texts), -1], dtype=np.int8)[codes[::every]]
         return grid
 
     def rows(self, codes: npt.NDArray[np.integer], texts: list[str]) -> npt.NDArray[np.int64]:

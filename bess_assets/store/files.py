@@ -29,7 +29,7 @@ _NUMPY_UNITS = {"time": "datetime64[s]", "day": "datetime64[D]"}  # what whole n
 _SUM_TOLERANCE = 1e-8  # A total may differ from the sum of its parts by a cent in a million dollars
 
 ROW_GROUP_ROWS = 32_768
-"""Rows of a row group where a table is no ledger: sorted by battery or node, so that a question about one of them reads a part of the file. Smaller ones
+"""Most rows of a row group where a table is no ledger: sorted by battery or node, so that a question about one of them reads a part of the file. Smaller ones
 cost more to open than they spare."""
 
 
@@ -227,7 +227,7 @@ def _written_schema(table: Table) -> pa.Schema:
 
 
 def _chunks(table: Table, path: Path, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
-    """The chunks as Arrow tables, the year of the file in front: of a ledger one by one, else as many as fit in a row group; all in an order of their own."""
+    """The chunks as Arrow tables, the year of the file in front: of a ledger one by one, of a table with an order of its own all in one, else by row group."""
 
     def whole_rows(chunk: Columns) -> pa.Table:
         rows = conform(table, chunk, kept)
@@ -240,8 +240,7 @@ def _chunks(table: Table, path: Path, chunks: Iterable[Columns]) -> Iterator[pa.
         return
     waiting, rows = list[Columns](), 0
     for chunk in chunks:
-        _check_columns(table, chunk)
-        count = max(map(len, chunk.values()))
+        count = _rows_of(table, chunk)
         if waiting and rows + count > ROW_GROUP_ROWS and not table.sort:
             yield whole_rows(_joined(waiting))
             waiting, rows = [], 0
@@ -277,24 +276,27 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
     Raises:
         InvariantError: a column too few or too many, of another length or kind, or with a value that it may not hold.
     """
-    _check_columns(table, chunk)
+    _rows_of(table, chunk)
     schema, kept = _written_schema(table), {} if kept is None else kept
     for c in table.columns:
         if c.name not in kept or kept[c.name][0] is not chunk[c.name]:
             kept[c.name] = chunk[c.name], _conform_column(table, c, schema.field(c.name).type, chunk[c.name])
     arrays = [kept[name][1] for name in table.column_names]
-    for name, array in zip(table.column_names, arrays, strict=True):
-        if len(array) != len(arrays[0]):
-            wanted = f"{len(arrays[0])} values, not {len(array)}"
-            raise _broken(table, "has columns of different lengths.", name, wanted)
     return pa.Table.from_arrays(arrays, schema=pa.schema([schema.field(name) for name in table.column_names]))
 
 
-def _check_columns(table: Table, chunk: Columns) -> None:
+def _rows_of(table: Table, chunk: Columns) -> int:
+    """How many rows a chunk has, whose columns are those declared and of one length: joined to others, short ones would be filled from the next chunk."""
     lacking, extra = sorted(set(table.column_names) - set(chunk)), sorted(set(chunk) - set(table.column_names))
     if lacking or extra:
         expected = [f"{name} present" for name in lacking] + [f"{name} declared in tables.py" for name in extra]
         raise _broken(table, "does not have the columns it declares.", ", ".join(lacking + extra), "; ".join(expected))
+    first, *others = ((name, len(chunk[name])) for name in table.column_names)
+    for name, count in others:
+        if count != first[1]:
+            wanted = f"{first[1]} values, not {count}"
+            raise _broken(table, "has columns of different lengths.", name, wanted)
+    return first[1]
 
 
 def _conform_column(table: Table, column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
@@ -367,6 +369,7 @@ class _Tally:
             keys = rows.select(self.table.key)
             if self.table.sort:  # unique all the same
                 keys = keys.sort_by([(name, "ascending") for name in self.table.key])
+            # the step from the row group before by itself: labels may come in another order there
             for own in (pa.concat_tables([*self._before, keys.slice(0, 1)]), keys):
                 _check_ascending(self.table, own, self.table.key)
             self._before = [keys.slice(max(keys.num_rows - 1, 0))]
