@@ -48,11 +48,12 @@ def found(settings: Settings, judge: Judge) -> Callable[..., Verdict]:
 
 @pytest.fixture
 def spoil(settings: Settings) -> Callable[[int, str, Callable[[pa.Table], pa.Table]], None]:
-    """Put a spoilt copy in the place of a result file: the writer would refuse it."""
+    """Put a spoilt copy in the place of a result file, in row groups of as many rows as its first has: the writer would refuse it."""
 
     def put(year: int, table: str, change: Callable[[pa.Table], pa.Table]) -> None:
         path = result_path(settings.results, table, year)
-        pq.write_table(change(pq.read_table(path)), path)
+        rows = pq.read_metadata(path).row_group(0).num_rows
+        pq.write_table(change(pq.read_table(path)), path, row_group_size=rows)
 
     return put
 

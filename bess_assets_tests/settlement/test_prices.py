@@ -8,8 +8,10 @@ import pyarrow as pa
 import pytest
 
 from bess_assets.ercot.calendar import operating_year
-from bess_assets.ercot.products import PRODUCTS
+from bess_assets.ercot.products import PRICE_SOURCES, PRODUCTS
 from bess_assets.ercot.step import Findings
+from bess_assets.settlement.days import Chunk
+from bess_assets.settlement.grid import labels_array
 from bess_assets.settlement.prices import (
     QUARTERS_CHECK,
     PriceGrid,
@@ -30,6 +32,7 @@ DAY = date(2024, 1, 1)
 SPRING, AUTUMN = SPRING_AND_AUTUMN[2024]
 TWO_NODES = {**ALONE, "settlement_points": f"{NODE};OTHER_RN"}
 NAN = float("nan")
+REPORT = PRICE_SOURCES.index("report")
 
 
 def _da(hour, price, point=NODE, day=DAY):
@@ -220,6 +223,44 @@ def test_the_grid_of_stored_prices_gives_each_node_its_row_and_an_unknown_node_n
     assert grid.rt[rows][:, 1].tolist()[:2] == [8.0, 7.0]
     assert np.isnan(grid.rt[rows][2:]).all()
     assert np.array_equal(grid.da[rows][:, [0, 1]], [[NAN, 30.0], [20.0, NAN], [NAN, NAN], [NAN, NAN]], equal_nan=True)
+    assert grid.rt_source[rows][:, :3].tolist() == [[-1, REPORT, -1]] * 2 + [[-1] * 3] * 2
+    assert grid.da_source[rows][:, :3].tolist() == [[-1, REPORT, -1], [REPORT, -1, -1], [-1] * 3, [-1] * 3]
+
+
+def test_a_battery_whose_node_changes_has_the_prices_of_each_hours_node():
+    year = operating_year(2024)
+    grid = PriceGrid.empty(year, [NODE, "OTHER_RN"])
+    for n in range(2):
+        grid.rt[n], grid.da[n] = 1_000 * n + np.arange(year.quarter_hours), -1_000 * n - np.arange(year.hours)
+        grid.rt_source[n], grid.da_source[n] = n, 1 - n
+    of_hours = np.array([0, 1, -1, 0] + [1] * (year.hours - 4))
+    awards = Chunk({"settlement_point": labels_array(of_hours, [NODE, "OTHER_RN"])})
+    rt_price, da_price, rt_source, da_source = (own[:20].tolist() for own in grid.of_battery(awards, 0))
+    assert rt_price[:8] + rt_price[12:] == [
+        0,
+        1,
+        2,
+        3,
+        1_004,
+        1_005,
+        1_006,
+        1_007,
+        12,
+        13,
+        14,
+        15,
+        1_016,
+        1_017,
+        1_018,
+        1_019,
+    ]
+    assert da_price[:8] + da_price[12:] == [0] * 4 + [-1_001] * 4 + [-3] * 4 + [-1_004] * 4
+    assert np.isnan(rt_price[8:12] + da_price[8:12]).all()
+    assert (rt_source, da_source) == (_each_four(0, 1, -1, 0, 1), _each_four(1, 0, -1, 1, 0))
+
+
+def _each_four(*values):
+    return [value for value in values for _ in range(4)]
 
 
 # --- market clearing prices for capacity --------------------------------------------------------------------------------------------------------

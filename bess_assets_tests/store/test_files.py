@@ -243,6 +243,7 @@ def test_any_finite_numbers_and_nulls_come_back_unchanged(tmp_path_factory, valu
     (SUMMARY, [_summary_of("B", ROW_GROUP_ROWS), _summary_of("A", 1)], "not in the order of its key"),
     (SUMMARY, [_summary_of("A", 1), _summary_of("B", 1) | {"other": [1]}], "columns it declares"),
     (BOARD, [{"battery": ["B", "A", "B"], "usd": [1.0, 2.0, 3.0]}], "a key twice: B"),
+    (BOARD, [{"battery": [f"B{n}" for n in range(ROW_GROUP_ROWS)], "usd": np.ones(ROW_GROUP_ROWS)}, {"battery": ["B7"], "usd": [1.0]}], "a key twice: B7"),
 ])  # fmt: skip
 def test_rows_that_break_a_rule_are_refused_and_the_old_file_stays(tmp_path, table, chunks, said):
     path = tmp_path / table.name / "2024.parquet"
