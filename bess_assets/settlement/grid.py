@@ -21,6 +21,8 @@ from bess_assets.errors import writing
 
 Made = TypeVar("Made")
 
+_SERIES_AT_A_TIME = 8  # read one by one they cost ten times as many reads; more of them cost memory
+
 
 class Scatter:
     """A grid of cells into which rows are put; the later row of a cell wins whole.
@@ -150,6 +152,8 @@ class Spool:
         self._steps, self._empty, self._lock = steps, dict(empty), Lock()
         self._file = UnnamedFile(folder)
         self._blocks: list[tuple[int, int, int]] = []
+        self._series = 0
+        self._read: tuple[int, dict[str, npt.NDArray[Any]]] | None = None
 
     def put(self, first: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Put the values of every column, of the shape (series, steps), from a step on; in the end every step is put or none.
@@ -160,20 +164,30 @@ class Spool:
         made = [np.ascontiguousarray(values[name], dtype=empty.dtype) for name, empty in self._empty.items()]
         block = np.concatenate([part.view(np.uint8) for part in made], axis=1)
         with self._lock:
+            self._series = len(block)
             self._blocks.append((first, made[0].shape[1], self._file.write(block)))
 
     def take(self, series: int) -> dict[str, npt.NDArray[Any]]:
         """All columns of a series; nothing is put any more."""
-        whole = {
-            name: np.empty(self._steps, empty.dtype) if self._blocks else np.full(self._steps, empty)
-            for name, empty in self._empty.items()
-        }
+        if not self._blocks:
+            return {name: np.full(self._steps, empty) for name, empty in self._empty.items()}
+        first, place = divmod(series, _SERIES_AT_A_TIME)
+        if self._read is None or self._read[0] != first:
+            self._read = first, self._some(first * _SERIES_AT_A_TIME)
+        return {name: rows[place].copy() for name, rows in self._read[1].items()}
+
+    def _some(self, first: int) -> dict[str, npt.NDArray[Any]]:
+        """All columns of a series and those after it."""
+        count = min(_SERIES_AT_A_TIME, self._series - first)
+        whole = {name: np.empty((count, self._steps), empty.dtype) for name, empty in self._empty.items()}
         width = sum(empty.itemsize for empty in self._empty.values())
-        for first, count, offset in self._blocks:
-            block, at = self._file.read(offset + series * width * count, np.uint8, width * count), 0
+        for step, steps, offset in self._blocks:
+            size = width * steps
+            block, at = self._file.read(offset + first * size, np.uint8, count * size).reshape(count, size), 0
             for name, empty in self._empty.items():
-                whole[name][first : first + count] = np.frombuffer(block, empty.dtype, count, at)
-                at += empty.itemsize * count
+                end = at + empty.itemsize * steps
+                whole[name][:, step : step + steps] = block[:, at:end].view(empty.dtype)
+                at = end
         return whole
 
 

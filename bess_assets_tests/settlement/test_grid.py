@@ -91,8 +91,8 @@ def _stretch(first, count, series=3):
 def test_what_was_put_a_stretch_at_a_time_by_several_threads_is_taken_a_series_at_a_time(tmp_path):
     spool = Spool(tmp_path, 40, EMPTY)
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda first: spool.put(first, _stretch(first, 10)), (20, 0, 30, 10)))
-    for series in (2, 0, 1):
+        list(pool.map(lambda first: spool.put(first, _stretch(first, 10, series=19)), (20, 0, 30, 10)))
+    for series in (2, 0, 1, 18, 8, 7, 7):
         taken = spool.take(series)
         assert taken["mwh"].tolist() == [100.0 * series + step for step in range(40)]
         assert taken["source"].tolist() == [(100 * series + step) % 7 for step in range(40)]
