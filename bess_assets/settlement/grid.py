@@ -21,7 +21,7 @@ from bess_assets.errors import writing
 
 Made = TypeVar("Made")
 
-_SERIES_AT_A_TIME = 8  # read one by one they cost ten times as many reads; more of them cost memory
+_SERIES_AT_A_TIME = 8  # one by one they cost eight times as many reads; more of them cost memory
 
 
 class Scatter:
@@ -153,7 +153,8 @@ class Spool:
         self._file = UnnamedFile(folder)
         self._blocks: list[tuple[int, int, int]] = []
         self._series = 0
-        self._read: tuple[int, dict[str, npt.NDArray[Any]]] | None = None
+        self._last, self._read = -1, range(0)
+        self._columns: dict[str, npt.NDArray[Any]] = {}
 
     def put(self, first: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Put the values of every column, of the shape (series, steps), from a step on; in the end every step is put or none.
@@ -168,22 +169,25 @@ class Spool:
             self._blocks.append((first, made[0].shape[1], self._file.write(block)))
 
     def take(self, series: int) -> dict[str, npt.NDArray[Any]]:
-        """All columns of a series; nothing is put any more."""
+        """All columns of a series; nothing is put any more. Series that are taken in order are read several at a time."""
         if not self._blocks:
             return {name: np.full(self._steps, empty) for name, empty in self._empty.items()}
-        first, place = divmod(series, _SERIES_AT_A_TIME)
-        if self._read is None or self._read[0] != first:
-            self._read = first, self._some(first * _SERIES_AT_A_TIME)
-        return {name: rows[place].copy() for name, rows in self._read[1].items()}
+        if series not in self._read:
+            # those after a series that is out of order may never be asked for together
+            ahead = _SERIES_AT_A_TIME if series == self._last + 1 else 1
+            self._read = range(series, min(series + ahead, self._series))
+            self._columns = self._some(self._read)
+        self._last = series
+        return {name: rows[series - self._read.start].copy() for name, rows in self._columns.items()}
 
-    def _some(self, first: int) -> dict[str, npt.NDArray[Any]]:
-        """All columns of a series and those after it."""
-        count = min(_SERIES_AT_A_TIME, self._series - first)
+    def _some(self, series: range) -> dict[str, npt.NDArray[Any]]:
+        """All columns of some series; shape (series, steps)."""
+        count = len(series)
         whole = {name: np.empty((count, self._steps), empty.dtype) for name, empty in self._empty.items()}
         width = sum(empty.itemsize for empty in self._empty.values())
         for step, steps, offset in self._blocks:
             size = width * steps
-            block, at = self._file.read(offset + first * size, np.uint8, count * size).reshape(count, size), 0
+            block, at = self._file.read(offset + series.start * size, np.uint8, count * size).reshape(count, size), 0
             for name, empty in self._empty.items():
                 end = at + empty.itemsize * steps
                 whole[name][:, step : step + steps] = block[:, at:end].view(empty.dtype)

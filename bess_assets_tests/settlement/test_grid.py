@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.rows import Counted
 from bess_assets.errors import WriteError
-from bess_assets.settlement.grid import LedgerColumns, Scatter, Spool, labels_array
+from bess_assets.settlement.grid import LedgerColumns, Scatter, Spool, UnnamedFile, labels_array
 from bess_assets_tests.resources import NODE
 from bess_assets_tests.steps import SPRING_AND_AUTUMN, quarter_hour_of
 
@@ -98,6 +98,23 @@ def test_what_was_put_a_stretch_at_a_time_by_several_threads_is_taken_a_series_a
         assert taken["source"].tolist() == [(100 * series + step) % 7 for step in range(40)]
         taken["mwh"][:] = 0.0
     assert not list(tmp_path.iterdir()), "its file has no name: nothing is left of a process that dies"
+
+
+@pytest.mark.parametrize(
+    ("order", "together"), [(range(19), [8, 8, 3]), (range(18, -1, -1), [1] * 19), ((9, 3, 4, 5, 17), [1, 1, 8, 1])]
+)
+def test_series_taken_in_order_are_read_together_and_others_alone(tmp_path, monkeypatch, order, together):
+    spool, sizes, plain = Spool(tmp_path, 10, EMPTY), [], UnnamedFile.read
+
+    def noting(file, offset, kind, count):
+        sizes.append(count // (10 * 9))
+        return plain(file, offset, kind, count)
+
+    monkeypatch.setattr(UnnamedFile, "read", noting)
+    spool.put(0, _stretch(0, 10, series=19))
+    for series in order:
+        assert spool.take(series)["mwh"].tolist() == [100.0 * series + step for step in range(10)]
+    assert sizes == together
 
 
 def test_where_nothing_was_put_every_step_is_empty():
