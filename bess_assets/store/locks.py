@@ -28,7 +28,7 @@ from bess_assets.store.whole import write_text
 
 _FOLDER = "_locks"  # in the folder of results
 _NAMING_WAIT_SECONDS = 10.0
-_ASKED_AGAIN_SECONDS = 0.5
+_ASKED_AGAIN_SECONDS = 0.1
 _LOOK_SECONDS = 0.3  # a look whether a year is busy takes its lock for a moment
 _CONNECT_SECONDS = 10
 _PARTS = {"hostname": "host", "port": "port", "username": "user", "password": "password", "db_name": "dbname"}
@@ -54,8 +54,9 @@ def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
             expected="Dagster's history in Postgres, where years are held, or one machine that writes",
             remedy="Keep it as deploy/dagster-cluster.yaml does; or set BESS_SINGLE_WRITER=on where this machine alone writes.",
         )
+    wait_seconds = max(wait_seconds, _LOOK_SECONDS)
     with (
-        _held(_lock_of(settings, year), max(wait_seconds, _LOOK_SECONDS)) as first,
+        _held(_lock_of(settings, year), wait_seconds) as first,
         _session_held(settings, year, wait_seconds) if first else nullcontext(),
     ):
         yield first

@@ -6,6 +6,8 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
+from threading import Timer
 
 import dagster as dg
 import pytest
@@ -121,6 +123,14 @@ def test_results_in_an_object_store_are_held_in_postgres_by_one_machine(tmp_path
             pass
     with year_lock(here, YEAR, 10.0) as first:
         assert first
+    # a look of another machine takes the year for a moment, and refuses nobody
+    with ExitStack() as look:
+        look.enter_context(year_lock(there, YEAR))
+        end_of_look = Timer(0.15, look.close)
+        end_of_look.start()
+        with year_lock(here, YEAR) as first:
+            assert first
+        end_of_look.join()
 
 
 def test_where_postgres_does_not_answer_every_year_is_busy_and_no_password_is_shown(tmp_path, monkeypatch) -> None:
