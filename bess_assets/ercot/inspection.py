@@ -6,6 +6,7 @@ Nothing here stops a year: a file that cannot be read is a row that says so. Onl
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import cache, partial
 from itertools import groupby
@@ -18,6 +19,7 @@ import pyarrow as pa
 from bess_assets.ercot.calendar import day_of_number
 from bess_assets.ercot.datasets import DATASETS, Dataset, DatasetColumn, Kind, is_published, normal_heading
 from bess_assets.ercot.footers import Extent, Footer, extent, open_parquet
+from bess_assets.ercot.labels import RESOURCE_DATASETS, labels_of
 from bess_assets.ercot.parsing import TIME_COLUMNS, day_range
 from bess_assets.ercot.products import RTC_FIRST_DAY
 from bess_assets.ercot.rollup_names import rollup_name, year_of
@@ -127,7 +129,7 @@ def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> Iterato
             by_file[rollup_name(folder / SCHEMA_FILE)] = [_row(dataset, UNREADABLE, [str(error)])]
             findings.add("schema_file", dataset.name, 1, str(error), warning=False)
         by_file |= {
-            rollup_name(path): _of_file(dataset, path, listed, findings, inputs.known_days.get(path))
+            rollup_name(path): _of_file(dataset, path, listed, findings, inputs)
             for path in paths
             if path.parent == folder
         }
@@ -210,7 +212,7 @@ def _of_file(
     path: Path,
     listed: Mapping[str, str] | None,
     findings: Findings,
-    days: tuple[date | None, date | None] | None,
+    inputs: Inputs,
 ) -> list[Row]:
     """Rows of one file against its dataset's declaration, and against what `schema.json` lists."""
     try:
@@ -219,7 +221,8 @@ def _of_file(
             footer = Footer(dataset, path, file, extents)
     except InputError as error:
         return [_row(dataset, UNREADABLE, [_Fault(error.problem)])]
-    (first, last), day_problem = (days, "") if days else _days_of(footer, extents)
+    days = inputs.known_days.get(path)
+    (first, last), day_problem = (days, "") if days else _days_of(inputs, footer, extents)
     rows = list(_rows(footer, extents, listed, day_problem))
     odd = [row for row in rows if row["drift"] and SCHEMA_FILE in row["drift"]]
     names = ", ".join(row["canonical_name"] or row["heading"] or row["drift"] for row in odd)
@@ -227,8 +230,10 @@ def _of_file(
     return [{**row, "file_rows": footer.rows, "first_day": first, "last_day": last} for row in rows]
 
 
-def _days_of(footer: Footer, extents: Callable[[int], Extent]) -> tuple[tuple[date | None, date | None], str]:
-    """First and last operating day, from the footer where the column is typed, else by reading that one column; and why they cannot be read."""
+def _days_of(
+    inputs: Inputs, footer: Footer, extents: Callable[[int], Extent]
+) -> tuple[tuple[date | None, date | None], str]:
+    """First and last operating day, from the footer where the column is typed, else by reading the file's labels; and why they cannot be read."""
     at = next((n for wanted in TIME_COLUMNS for n, name in footer.used.items() if name == wanted), None)
     if at is None or not footer.rows:
         return (None, None), ""
@@ -236,6 +241,10 @@ def _days_of(footer: Footer, extents: Callable[[int], Extent]) -> tuple[tuple[da
     ends = pa.array([said.low, said.high], footer.types[at]) if isinstance(said.low, date) else None
     if ends is None and footer.headings.count(heading) > 1:
         return (None, None), ""  # a column that cannot be asked for by its name; a row says so
+    if ends is None and footer.dataset.name in RESOURCE_DATASETS:
+        # the registry asks for them next; where another label cannot be read, the days alone may be
+        with suppress(InputError):
+            return labels_of(inputs, footer.dataset.name, footer.path).first_and_last_day, ""
     try:
         days = day_range(footer.dataset, footer.path, footer.used[at], heading, ends)
     except InputError as error:

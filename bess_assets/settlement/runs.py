@@ -6,7 +6,6 @@ A run is one solution of SCED. Means by quarter-hour are made of its readings an
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from threading import Lock
@@ -16,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bess_assets.ercot.arrays import NO_VALUE, BoolArray, FloatArray, IntArray, distinct
-from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.evidence import TimeEvidence
 from bess_assets.ercot.footers import describe_files, report_dataset
+from bess_assets.ercot.labels import NEVER, Labels, Span, labels_of
 from bess_assets.ercot.parsing import BATCH_ROWS, Rows, read_rows
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one
@@ -34,7 +33,6 @@ from bess_assets.settlement.lines import (
 from bess_assets.threads import in_order
 
 _LEAST_WINDOW_BYTES = 2**24  # smaller ones cost more to begin than they spare
-_NEVER = 2**62
 Kind = Literal["gen", "load", "esr"]  # of resource, as in the names of the datasets
 TELEMETRY: dict[Kind, str] = {"gen": "output_mw", "load": "consumption_mw", "esr": "output_mw"}
 """Column of the telemetered MW by kind of resource."""
@@ -60,16 +58,6 @@ class Window:
     grids: dict[str, FloatArray]
 
 
-class _Span(NamedTuple):
-    """A batch of rows of a file: how many, and their first and last run, UTC seconds."""
-
-    path: Path
-    group: int
-    rows: int
-    earliest: int
-    latest: int
-
-
 class _Part(NamedTuple):
     """A window that is complete once so many spans were read, and the runs that its grids need: those of all rows read by then."""
 
@@ -79,36 +67,7 @@ class _Part(NamedTuple):
     runs: slice
 
 
-@dataclass(frozen=True)
-class _FileRuns:
-    """What the times of one file say of a year: starts in UTC seconds, ascending; spans in file order; day indexes; odd rows; clock."""
-
-    starts: IntArray
-    spans: list[_Span]
-    days: IntArray
-    counted: Counted
-    evidence: TimeEvidence
-
-
-@lru_cache(maxsize=8)
-def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _FileRuns:
-    """Read the times of a file, once for all readers while its mark stays: the registry and the dispatch of a year need them."""
-    year = operating_year(year_number)
-    starts, days, spans, counted = [_NO_RUNS], [_NO_RUNS], list[_Span](), Counted()
-    evidence = TimeEvidence(DATASETS[dataset], path)
-    for rows in read_rows(DATASETS[dataset], path, [], timed=True):
-        times = Times.of(rows, year)
-        times.add_to(evidence)
-        counted.odd_times(rows, times)
-        days.append(times.held)
-        utc = times.utc[(times.rows > 0) & (times.utc >= 0)]
-        spans.append(_Span(path, rows.group, rows.count, int(utc.min(initial=_NEVER)), int(utc.max(initial=-1))))
-        starts.append(utc)
-    evidence.compact()
-    return _FileRuns(distinct(np.concatenate(starts)), spans, distinct(np.concatenate(days)), counted, evidence)
-
-
-def _judge_clock(dataset: Dataset, files: Mapping[Path, _FileRuns]) -> int:
+def _judge_clock(dataset: Dataset, files: Mapping[Path, Labels]) -> int:
     """Judge the times of each publication year, all parts of it together.
 
     Returns:
@@ -152,15 +111,14 @@ class RunReader:
         self.log = DayLog(inputs.year, len(self.names), beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
         self.counted, starts = Counted(), [_NO_RUNS]
         self._files = {
-            path: _file_runs(inputs.year.year, dataset, path, inputs.rollups.mark(path))
-            for path in inputs.rollups.files(dataset, inputs.year.year)
+            path: labels_of(inputs, dataset, path) for path in inputs.rollups.files(dataset, inputs.year.year)
         }
         self._spans = [span for file in self._files.values() for span in file.spans]
         for file in self._files.values():
             self.log.saw_days(file.days)
-            self.counted.unusable_time += file.counted.unusable_time
-            self.counted.ambiguous += file.counted.ambiguous
-            self.counted.add(file.counted)
+            self.counted.unusable_time += file.odd_times.unusable_time
+            self.counted.ambiguous += file.odd_times.ambiguous
+            self.counted.add(file.odd_times)
             starts.append(file.starts)
         self.counted.whole_minutes += _judge_clock(self.dataset, self._files)
         self.starts = distinct(np.concatenate(starts))
@@ -190,18 +148,15 @@ class RunReader:
     def _windows(self, era: tuple[int, int]) -> Iterator[Window]:
         """The windows of an era in order of time; no line crosses its ends."""
         kept = _kept(self.inputs, self.dataset.name, lambda: None)
-        if kept and era == self._whole_year and kept.serves(self.names, self.numbers):
+        if kept and kept.serves(self.names, self.numbers, whole_year=era == (0, self.year.quarter_hours)):
             self.counted.add(kept.counted)
             place = [kept.names.index(name) for name in self.names]
             self.log.saw(*np.nonzero(kept.held[place].T))
-            yield from kept.windows(place)
+            for window in kept.windows(place, era):
+                yield self._part_of(window, era)
             return
         for stretch in self._stretches(era, era):
             yield from self._read(stretch, era)
-
-    @property
-    def _whole_year(self) -> tuple[int, int]:
-        return 0, self.year.quarter_hours
 
     def _stretches(self, stretch: tuple[int, int], era: tuple[int, int]) -> Iterator[tuple[int, int]]:
         """The parts of a stretch whose windows fit in memory, each halved at a midnight until they do."""
@@ -225,7 +180,7 @@ class RunReader:
         """What the values of a run take."""
         return max(len(self.names), 1) * (8 * max(len(self.numbers), 1) + 1)
 
-    def _plan(self, stretch: tuple[int, int], era: tuple[int, int]) -> tuple[list[_Span], list[_Part]]:
+    def _plan(self, stretch: tuple[int, int], era: tuple[int, int]) -> tuple[list[Span], list[_Part]]:
         """The spans that reach into a stretch, with all of their row groups, and the windows that they make."""
         own_from, own_to, era_begin, era_end = map(self.second_of, (*stretch, *era))
         begin, end = max(own_from - LONGEST_LINE_SECONDS, era_begin), min(own_to + LONGEST_LINE_SECONDS, era_end)
@@ -233,7 +188,7 @@ class RunReader:
         spans = [s for s in self._spans if (s.path, s.group) in groups]
         low, high = (int(n) for n in np.searchsorted(self.starts, [begin, end]))
         # no row of a run before it follows
-        to_come = np.minimum.accumulate([_NEVER, *(s.earliest for s in reversed(spans))])[::-1]
+        to_come = np.minimum.accumulate([NEVER, *(s.earliest for s in reversed(spans))])[::-1]
         # batches of a row group may be cut elsewhere when values are read
         ends = np.cumsum([0, *(s.rows for s in spans)])
         ends_of_groups = {(s.path, s.group): n for n, s in enumerate(spans, start=1)}
@@ -261,8 +216,7 @@ class RunReader:
         """Read the row groups of a stretch once."""
         spans, parts = self._plan(stretch, era)
         own = slice(*(int(n) for n in np.searchsorted(self.starts, [*map(self.second_of, stretch)])))
-        era_end, codes = self.second_of(era[1]), Codes(self.names)
-        runs, done = parts[0].runs, 0
+        codes, runs, done = Codes(self.names), parts[0].runs, 0
         scatter = Scatter(runs.stop - runs.start, len(self.names), self.numbers)
         with closing(self._batches(spans)) as read:
             for n, part in enumerate(parts):
@@ -271,10 +225,10 @@ class RunReader:
                     self._put(scatter, codes, rows, runs.start, own)
                 following = parts[n + 1].runs if n + 1 < len(parts) else slice(runs.stop, runs.stop)
                 later = scatter.part(slice(following.start - runs.start, following.stop - runs.start))
-                yield self._window(part, scatter, runs, era_end)
+                yield self._window(part.first, part.last, runs, scatter.grids, era)
                 runs, scatter = following, later
 
-    def _batches(self, spans: Sequence[_Span]) -> Generator[tuple[int, Rows], None, None]:
+    def _batches(self, spans: Sequence[Span]) -> Generator[tuple[int, Rows], None, None]:
         """Rows of the row groups of some spans, with the number of spans that were read by then."""
         columns, ends = ["resource_name", *self.numbers], np.cumsum([s.rows for s in spans])
         seen = 0
@@ -284,12 +238,23 @@ class RunReader:
                 seen += rows.count
                 yield int(np.searchsorted(ends, seen, side="right")), rows
 
-    def _window(self, part: _Part, scatter: Scatter, runs: slice, era_end: int) -> Window:
-        """A part as a window of those runs that its lines need."""
-        last = int(np.searchsorted(self.starts, min(self.second_of(part.last) + LONGEST_LINE_SECONDS, era_end)))
-        own = slice(runs.start, max(min(last, runs.stop), runs.start))
-        grids = {name: grid[: own.stop - own.start] for name, grid in scatter.grids.items()}
-        return Window(part.first, part.last, own, _hold_until(self, own, era_end), grids)
+    def _part_of(self, window: Window, era: tuple[int, int]) -> Window:
+        """The part of a window that lies in an era."""
+        first, last = max(window.first, era[0]), min(window.last, era[1])
+        earliest = max(self.second_of(first) - LONGEST_LINE_SECONDS, self.second_of(era[0]))
+        begin = int(np.searchsorted(self.starts, earliest).clip(window.runs.start, window.runs.stop))
+        grids = {name: grid[begin - window.runs.start :] for name, grid in window.grids.items()}
+        return self._window(first, last, slice(begin, window.runs.stop), grids, era)
+
+    def _window(
+        self, first: int, last: int, runs: slice, grids: Mapping[str, FloatArray], era: tuple[int, int]
+    ) -> Window:
+        """A window of an era, of those of some runs and their grids that its lines need."""
+        era_end = self.second_of(era[1])
+        end = int(np.searchsorted(self.starts, min(self.second_of(last) + LONGEST_LINE_SECONDS, era_end)))
+        own = slice(runs.start, max(min(end, runs.stop), runs.start))
+        own_grids = {name: grid[: own.stop - own.start] for name, grid in grids.items()}
+        return Window(first, last, own, _hold_until(self, own, era_end), own_grids)
 
     def _put(self, scatter: Scatter, codes: Codes, rows: Rows, first_run: int, own: slice) -> None:
         """Put rows into grids that begin with a run; runs outside the stretch are counted with the stretch that they are in."""
@@ -370,16 +335,17 @@ class KeptRuns:
         with self._lock:
             self._windows.append((self._file.write(*parts), replace(window, grids={})))
 
-    def serves(self, names: Sequence[str], numbers: Sequence[str]) -> bool:
-        """Whether the windows hold these numbers of these resources; where a row was odd, only those of all resources, whose rows it counts, will do."""
+    def serves(self, names: Sequence[str], numbers: Sequence[str], *, whole_year: bool) -> bool:
+        """Whether the windows hold these numbers of these resources; where a row was odd, only all resources and days, whose odd rows they count, will do."""
         odd = self.counted.numbers or self.counted.repeats or self.counted.contradictions
-        return list(numbers) == self.numbers and (
-            list(names) == self.names if odd else bool(names) and set(names) <= set(self.names)
-        )
+        every = whole_year and list(names) == self.names
+        return list(numbers) == self.numbers and (every if odd else bool(names) and set(names) <= set(self.names))
 
-    def windows(self, place: Sequence[int]) -> Iterator[Window]:
-        """The windows in order of time, of the resources at some places."""
+    def windows(self, place: Sequence[int], era: tuple[int, int]) -> Iterator[Window]:
+        """The windows that reach into an era in order of time, of the resources at some places."""
         for offset, window in sorted(self._windows, key=lambda kept: kept[1].first):
+            if window.last <= era[0] or window.first >= era[1]:
+                continue
             shape = window.runs.stop - window.runs.start, len(self.names)
             grids = {}
             for n, name in enumerate(self.numbers):

@@ -6,6 +6,7 @@ A *side* is one class of resources: generation (type PWRSTR), load, or storage (
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import has_column
-from bess_assets.ercot.parsing import Rows, read_rows
+from bess_assets.ercot.labels import labels_of
 from bess_assets.ercot.products import RTC_FIRST_DAY
 from bess_assets.ercot.rows import Codes, Counted, DayLog, YearRows
 from bess_assets.ercot.step import Findings, Inputs
@@ -297,38 +298,27 @@ def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_ty
     Raises:
         InputError: a storage dataset holds rows of resources that are no storage.
     """
-    names: set[str] = set()
-    counted, unnamed = Counted(), 0
+    names, odd, unnamed = set[str](), Counted(), 0
     for path in inputs.rollups.files(dataset, inputs.year.year):
-        for rows in read_rows(DATASETS[dataset], path, ["resource_name", "resource_type"]):
-            codes, texts = rows.texts("resource_name")
-            if rows.has("resource_name"):
-                blank = np.flatnonzero(codes < 0)
-                unnamed += len(blank)
-                counted.note("unnamed_rows", rows, blank, "left out")
-            if dataset in _ESR_DATASETS:
-                _refuse_other_types(rows, dataset)
-            if resource_type is not None and rows.has("resource_type"):
-                kinds, kind_texts = rows.texts("resource_type")
-                # the last place answers for a blank, which has the code -1
-                codes = codes[np.array([text.upper() == resource_type for text in kind_texts] + [False])[kinds]]
-            if resource_type != COMBO_TYPE or rows.has("resource_type"):
-                names.update(texts[code] for code in np.flatnonzero(np.bincount(codes + 1)[1:]).tolist())
+        labels = labels_of(inputs, dataset, path)
+        if dataset in _ESR_DATASETS:
+            _refuse_other_types(labels.types, dataset, path)
+        kinds = [kind for kind in labels.names if resource_type in {None, kind.upper()}]
+        names.update(*(labels.names[kind] for kind in kinds))
+        odd.add(labels.odd_names)
+        unnamed += labels.unnamed
     findings.add("unnamed_rows", dataset, unnamed, "no resource name: not used")
-    findings.left_out += counted.left_out.get("unnamed_rows", [])
+    findings.left_out += odd.left_out.get("unnamed_rows", [])
     return names
 
 
-def _refuse_other_types(rows: Rows, dataset: str) -> None:
+def _refuse_other_types(types: Sequence[str], dataset: str, path: Path) -> None:
     """Refuse a file of generation resources, whose headings are the same."""
-    codes, texts = rows.texts("resource_type")
-    occurs = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
-    others = [text for text, count in zip(texts, occurs, strict=True) if count and text.upper() in _OTHER_TYPES]
-    if others:
+    if others := [text for text in types if text.upper() in _OTHER_TYPES]:
         raise InputError(
-            f"{rows.path.name} of {DATASETS[dataset].folder} holds resources of the type {', '.join(others[:5])}.",
+            f"{path.name} of {DATASETS[dataset].folder} holds resources of the type {', '.join(others[:5])}.",
             dataset=dataset,
-            file=rows.path,
+            file=path,
             column="resource_type",
             expected=f"energy storage resources alone, of the type {ESR_TYPE}: the rows of {DATASETS[dataset].report}",
             remedy="Put the file into the folder of its own dataset, and the right one here.",

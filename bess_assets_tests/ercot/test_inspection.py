@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.checks.check import COLUMNS, FINDINGS
+from bess_assets.ercot import labels
 from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import METADATA_KEY
@@ -264,10 +265,18 @@ def asked(monkeypatch) -> list[str]:
     return asked
 
 
-def test_no_column_but_that_of_the_days_is_read(tmp_path, asked):
+LABELS = {
+    "SCED": ["SCEDTimeStamp", "RepeatedHourFlag", "ResourceName"],
+    "DAM": ["ResourceName", "ResourceType", "DeliveryDate"],
+}
+"""What is read of a file of resources: the registry asks for the names next."""
+
+
+def test_no_columns_but_the_labels_are_read(tmp_path, asked):
     write_rollup(tmp_path, "sced_gen_resources", 2024, [run(datetime(2024, 1, 1))], ERAS[1], write_statistics=False)
     schemas(tmp_path)
-    assert asked == ["SCEDTimeStamp"]
+    # without statistics the columns are looked into before
+    assert (set(asked), asked[-3:]) == ({*LABELS["SCED"]}, LABELS["SCED"])
     asked.clear()
     for n, era in enumerate((ERAS[0], ERAS[2])):
         write_rollup(tmp_path / str(n), "dam_gen_resources", 2024, [hourly(date(2024, 1, 1), 1)], era)
@@ -592,6 +601,7 @@ def read_again(settings, asked) -> Callable[[], list[str]]:
 
     def make() -> list[str]:
         asked.clear()
+        labels._read.cache_clear()  # as in a process of its own
         run_table(settings, 2024, "rollup_schemas")
         return list(asked)
 
@@ -607,10 +617,10 @@ def _runs(root: Path, *days: int) -> None:
 def test_stamps_are_read_again_only_of_files_that_changed(settings, read_again):
     dam(settings.rollups, era=CAMEL_TEXT)
     _runs(settings.rollups, 3, 5)
-    assert read_again() == ["DeliveryDate", "SCEDTimeStamp"]
+    assert read_again() == [*LABELS["DAM"], *LABELS["SCED"]]
     assert read_again() == []
     _runs(settings.rollups, 3, 5, 9)
-    assert read_again() == ["SCEDTimeStamp"]
+    assert read_again() == LABELS["SCED"]
     table = ResultTable(TABLES["rollup_schemas"], result_path(settings.results, "rollup_schemas", 2024))
     rows = [row for row in table.read().to_pylist() if row["file"] == "2024.parquet"]
     days = {row["dataset"]: (row["first_day"], row["last_day"]) for row in rows}
@@ -618,18 +628,27 @@ def test_stamps_are_read_again_only_of_files_that_changed(settings, read_again):
     assert days["dam_gen_resources"][0] == date(2024, 1, 1)
 
 
+def test_days_of_a_file_whose_names_cannot_be_read_are_known_all_the_same(tmp_path):
+    names = pa.array([b"\xff"], pa.binary())
+    columns = {"SCEDTimeStamp": ["01/03/2024 00:00:00"], "ResourceName": names, "ResourceType": ["PWRSTR"]}
+    write_columns(tmp_path, "sced_gen_resources", 2024, columns)
+    rows = [row for row in schemas(tmp_path)[0] if row["dataset"] == "sced_gen_resources" and row["heading"]]
+    assert {(row["first_day"], row["last_day"]) for row in rows} == {(date(2024, 1, 3), date(2024, 1, 3))}
+    assert not any("days cannot be read" in (row["drift"] or "") for row in rows)
+
+
 def test_stamps_are_read_again_where_another_version_made_the_schemas_or_their_file_changed(settings, read_again):
     _runs(settings.rollups, 3, 5)
     path = result_path(settings.results, "rollup_schemas", 2024)
-    assert read_again() == ["SCEDTimeStamp"]
+    assert read_again() == LABELS["SCED"]
     entry = read_run(settings.results, 2024)["tables"]["rollup_schemas"]
     record_table(settings.results, 2024, "rollup_schemas", {**entry, "code_version": "0"})
-    assert read_again() == ["SCEDTimeStamp"]
+    assert read_again() == LABELS["SCED"]
     assert read_again() == []
     path.write_bytes(path.read_bytes() + b" ")
-    assert read_again() == ["SCEDTimeStamp"]
+    assert read_again() == LABELS["SCED"]
     path.unlink()
-    assert read_again() == ["SCEDTimeStamp"]
+    assert read_again() == LABELS["SCED"]
 
 
 def test_the_matrix_is_merged_from_the_schemas_of_the_years_that_there_are(settings):

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bess_assets.ercot import labels as labels_module
 from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.footers import LAYOUT_COLUMN, METADATA_KEY
+from bess_assets.ercot.labels import Span
 from bess_assets.ercot.step import Findings
 from bess_assets.settlement import runs as runs_module
 from bess_assets.settlement.lines import Cells, Course
@@ -396,12 +398,13 @@ def test_stamps_of_a_file_that_stays_are_read_once_for_a_year(tmp_path, monkeypa
     asked = []
     whole = runs_module.read_rows
     spy = lambda *given, **more: asked.append(given[2]) or whole(*given, **more)  # noqa: E731
-    monkeypatch.setattr(runs_module, "read_rows", spy)
+    for module in (labels_module, runs_module):
+        monkeypatch.setattr(module, "read_rows", spy)
     again = Read(tmp_path)
     assert np.array_equal(first.reader.starts, again.reader.starts)
     assert first.findings == again.findings
     assert asked
-    assert [] not in asked
+    assert not [columns for columns in asked if "resource_type" in columns]
 
 
 def test_there_are_never_more_windows_than_days(tmp_path):
@@ -428,7 +431,7 @@ def test_a_row_group_in_order_of_time_is_decoded_for_its_times_and_once_for_its_
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
     many = Read(tmp_path, names=(GEN, WIND), block_bytes=3 * 34 * 2 * 350)
     times = ("interval_start", "operating_day") if built else ("SCEDTimeStamp", "RepeatedHourFlag")
-    first_pass = [group for columns, group in decoded if set(columns) == set(times)]
+    first_pass = [group for columns, group in decoded if set(columns) == {*times, "ResourceName"}]
     assert first_pass == [(group,) for group in range(groups)]
     assert len(decoded) == 2 * groups > 20
     assert len(many.windows) >= groups / 2
@@ -441,7 +444,7 @@ def test_no_row_is_lost_where_batches_are_cut_elsewhere_when_values_are_read(tmp
     times = [utc_seconds(datetime.strptime(stamp, "%m/%d/%Y %H:%M:%S")) for stamp in stamps]
     # the first pass saw batches of 100 rows, the second reads whole row groups of 700
     spans = [
-        runs_module._Span(path, first // 700, len(own), min(own), max(own))
+        Span(path, first // 700, len(own), min(own), max(own))
         for first in range(0, len(times), 100)
         for own in [times[first : first + 100]]
     ]
@@ -652,10 +655,10 @@ def test_readings_of_the_repeated_hour_that_nothing_tells_apart_are_unknown(tmp_
 
 
 # --- runs kept for the next step ----------------------------------------------------------------------------------------------------------------
-def _said(reader):
-    """Means by window, days held, and findings of a reader that was read."""
+def _said(reader, *era):
+    """Means by window, days held, and findings of a reader that was read, the whole year or an era of it."""
     windows, findings = [], Findings()
-    reader.each_window(windows.append)
+    reader.each_window(windows.append, *era)
     windows.sort(key=lambda window: window.first)
     means = [RunMeans(reader).of_readings(w, w.grids["output_mw"], w.grids["base_point_mw"]) for w in windows]
     reader.report(findings)
@@ -701,11 +704,8 @@ def test_runs_that_one_step_keeps_are_those_of_the_next_which_decodes_no_row(tmp
     decoded = _decoded(monkeypatch)
     assert _equal(_said(RunReader(inputs, "sced_gen_resources", names, columns)), by_itself)
     assert not decoded
-    # other numbers, a part of the year, or a file that has changed since, are read
+    # other numbers, or a file that has changed since, are read
     run_values(RunReader(inputs, "sced_gen_resources", [GEN], ["base_point_mw"]), [(0, YEAR.quarter_hours)])
-    assert decoded
-    decoded.clear()
-    run_values(RunReader(inputs, "sced_gen_resources", [GEN], columns), [(96, 192)])
     assert decoded
     decoded.clear()
     write_rollup(tmp_path, "sced_gen_resources", 2024, _of_days((GEN, WIND), days=2))
@@ -713,6 +713,30 @@ def test_runs_that_one_step_keeps_are_those_of_the_next_which_decodes_no_row(tmp
     decoded.clear()
     assert _equal(_said(RunReader(inputs, "sced_gen_resources", names, columns)), changed)
     assert decoded
+
+
+@pytest.mark.parametrize("era", [(0, 96), (96, 192), (96, 288), (192, 366 * 96)])
+@pytest.mark.parametrize("block_bytes", [2**20, 30_000])
+def test_runs_that_one_step_keeps_serve_an_era_of_the_year(tmp_path, monkeypatch, era, block_bytes):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, _of_days((GEN, WIND)), row_group_size=101)
+    columns = ["output_mw", "base_point_mw"]
+    (by_itself, *_) = _said(RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [WIND], columns), *era)
+    inputs = inputs_of(tmp_path, 2024, block_bytes=block_bytes)
+    keep_runs(RunReader(inputs, "sced_gen_resources", [GEN, WIND], columns))
+    decoded = _decoded(monkeypatch)
+    (kept, *_) = _said(RunReader(inputs, "sced_gen_resources", [WIND], columns), *era)
+    assert not decoded
+    assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(kept, by_itself, strict=True))
+    assert np.isfinite(by_itself[0]).any()
+
+
+def test_odd_rows_of_an_era_are_counted_and_not_those_of_the_year(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, [*_of_days((GEN,)), _on(JANUARY_1, 0, 99.0, GEN)])
+    inputs, columns = inputs_of(tmp_path, 2024), ["output_mw", "base_point_mw"]
+    keep_runs(RunReader(inputs, "sced_gen_resources", [GEN], columns))
+    for era, count in (((0, 96), 1), ((96, 192), 0)):
+        *_, findings = _said(RunReader(inputs, "sced_gen_resources", [GEN], columns), *era)
+        assert count_of(findings.items, "contradicting_rows", "sced_gen_resources") == count
 
 
 def test_odd_rows_of_a_resource_that_the_next_step_does_not_read_are_not_counted_with_it(tmp_path):
