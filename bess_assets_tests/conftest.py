@@ -40,6 +40,7 @@ SHARING = {
         "results/test_queries.py",
         "results/test_sums.py",
         "results/test_questions.py",
+        "report/test_serve.py",
         "settlement/test_attribution.py",
         "settlement/test_index.py",
         "settlement/test_perfect.py",

@@ -121,8 +121,8 @@ def test_hour_24_stands_on_the_next_day_in_the_useless_datetime(harmless: Path) 
     assert (rows[0]["datetime"].date() - day).days == 1
 
 
-def test_every_battery_has_a_row_and_its_parts_are_its_total(clean: Path) -> None:
-    board = {row["battery"]: row for row in _board(clean, "leaderboard_2025.csv")}
+def test_every_battery_has_a_row_and_its_parts_are_its_total(harmless: Path) -> None:
+    board = {row["battery"]: row for row in _board(harmless, "leaderboard_2025.csv")}
     part = roles(BATTERIES, 1, (2025,))
     assert set(board) == set(part.values())
     alone = board[part["without_load_resource"]]
