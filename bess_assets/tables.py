@@ -40,6 +40,9 @@ class Column:
 YEAR = Column("year", "count", "operating year, the same in all rows of a file", required=True)
 """The first column of every yearly file: a folder of them reads as one table. No step makes it and no query of ours needs it."""
 
+PRODUCT = Column("product", "label", f"{', '.join(PRODUCTS[:-1])} or {PRODUCTS[-1]}", required=True)
+"""What tells the rows of a product, where SQL shows a table by product so."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -50,10 +53,11 @@ class Table:
         meaning: what one row is and holds.
         key: columns that are unique together, and the sort order; the first one splits the file into row groups of a ledger.
         columns: in file order.
+        by_product: what its last columns hold, one for each product, `<product>_<name>`; SQL shows them under these names, with a row for each product.
         datasets: rollup datasets read for it.
         upstream: result tables read for it; for files one of `ASKED_FOR` only where it was made.
         ledger: True for a dense table written one row group per value of the first key column.
-        money: the column whose sum is shown as the table's dollars.
+        money: the column whose sum is shown as the table's dollars; one by product stands for all of them, here and in `coverage`.
         coverage: (known, expected) columns whose ratio is shown as the table's coverage: counts are summed, flags and known numbers are
             counted; None for expected means every row.
         sums: (total, parts) pairs: where a total is known it is the sum of its known parts, to a cent in a million dollars.
@@ -72,6 +76,7 @@ class Table:
     meaning: str
     key: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
+    by_product: tuple[Column, ...] = ()
     datasets: tuple[str, ...] = ()
     upstream: tuple[str, ...] = ()
     ledger: bool = False
@@ -99,6 +104,23 @@ class Table:
     def file_columns(self) -> tuple[Column, ...]:
         """Columns of the file: those declared, and the year in front where each file holds one."""
         return self.columns if self.merged else (YEAR, *self.columns)
+
+    def stored(self, name: str) -> list[str]:
+        """Columns of the file that a name stands for: those of all products, or the one that has it."""
+        return [f"{p}_{name}" for p in PRODUCTS] if any(column.name == name for column in self.by_product) else [name]
+
+    @property
+    def views(self) -> dict[str, tuple[Column, ...]]:
+        """Columns by which SQL shows it, by the name of the view; of a table by product first as the file holds it, then with a row for each product."""
+        if not self.by_product:
+            return {self.name: self.columns}
+        first, *shared = self.columns[: -len(PRODUCTS) * len(self.by_product)]
+        return {f"{self.name}_hourly": self.columns, self.name: (first, PRODUCT, *shared, *self.by_product)}
+
+    @property
+    def of_each_product(self) -> list[dict[str, str]]:
+        """By product, what the columns of its rows are of the columns of the file, as SQL; those that all products share are left out."""
+        return [{PRODUCT.name: f"'{p}'"} | {c.name: f"{p}_{c.name}" for c in self.by_product} for p in PRODUCTS]
 
 
 @cache
@@ -145,6 +167,14 @@ def _from(table: str, *columns: str) -> tuple[tuple[str, str], ...]:
     return tuple((table, column) for column in columns)
 
 
+def _of_each_product(columns: Collection[Column]) -> Iterator[Column]:
+    """Each column once for each product, whose name stands in the place of `{p}` in its sources."""
+    for c in columns:
+        for p in PRODUCTS:
+            sources = tuple((table, column.format(p=p)) for table, column in c.sources)
+            yield replace(c, name=f"{p}_{c.name}", meaning=f"{PRODUCT_NAMES[p]}: {c.meaning}", sources=sources)
+
+
 _DAM = ("dam_gen_resources", "dam_load_resources", "dam_esr_resources")
 _AWARD_COLUMNS = {
     "rrs": ("rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw", "rrs_award_mw"),
@@ -158,7 +188,7 @@ _SEEN = (*_NAMES, *((dataset, "operating_day") for dataset in _DAM), *((dataset,
 
 _ROWS_AND_WORK = (*((dataset, "resource_name") for dataset in _DAM), *((dataset, "base_point_mw") for dataset in _SCED), ("sced_smne", "energy_mwh"))
 _STATED_POINT_PRICE = tuple((dataset, "settlement_price_usd_per_mwh") for dataset in ("dam_gen_resources", "dam_esr_resources"))
-_STATED_MCPC = tuple((dataset, f"{p}_mcpc_usd_per_mw") for dataset in _DAM for p in PRODUCTS)
+_STATED_MCPC = tuple((dataset, "{p}_mcpc_usd_per_mw") for dataset in _DAM)  # of a product
 
 _RT_MCPC = tuple((dataset, "mcpc_usd_per_mw") for dataset in ("rt_as_prices", "sced_as_prices"))
 _RUN_PRICES = ("sced_as_prices", "sced_as_adders")
@@ -405,29 +435,33 @@ ENERGY_REVENUE = Table(
     ),
 )
 
+_AS_BY_PRODUCT = (
+    Column("award_mw", "number", "day-ahead award, both sides", _from("bess_awards", "{p}_gen_award_mw", "{p}_load_award_mw")),
+    Column("mcpc_usd_per_mw", "number", "day-ahead market clearing price for capacity, $/MW for the hour", (("as_prices", "mcpc_usd_per_mw"), *_STATED_MCPC)),
+    Column("mcpc_source", "label", "where that price comes from: correction, report, history, or stated in award rows", _from("as_revenue", "{p}_mcpc_usd_per_mw")),
+    Column("da_usd", "number", "award x day-ahead MCPC", _from("as_revenue", "{p}_award_mw", "{p}_mcpc_usd_per_mw")),
+    Column("rt_usd", "number", "sum over quarter-hours of (real-time award x its price - day-ahead award x real-time MCPC) / 4; null before 2025-12-05", (*_from("as_revenue", "{p}_rt_award_usd", "{p}_award_mw"), *_RT_MCPC)),
+    Column("rt_award_usd", "number", "of it the real-time award: at run prices where every second of it has one, else at the quarter-hour's MCPC", (*_from("bess_dispatch", "{p}_rt_award_mw", "{p}_rt_price_usd_per_mw"), *_RT_MCPC)),
+    Column("rt_run_price_share", "number", "share of that at run prices, 0 to 1; null without a real-time award", _from("bess_dispatch", "{p}_rt_price_usd_per_mw")),
+    Column("rt_mcpc_source", "label", "where the real-time MCPC of the hour's first quarter-hour comes from: correction, report, history, or run_mean, the mean of the run prices", _RT_MCPC),
+    Column("revenue_usd", "number", "da_usd, and from 2025-12-05 + rt_usd; null if either is", _from("as_revenue", "{p}_da_usd", "{p}_rt_usd")),
+    Column("exists", "flag", "True if the product exists in this hour and the battery is expected", required=True),
+    Column("implausible_price", "flag", "True if there is an award and its MCPC lies outside the plausible range; it is used all the same", _from("as_revenue", "{p}_mcpc_usd_per_mw"), required=True),
+)
+
 AS_REVENUE = Table(
     name="as_revenue", group="revenue",
-    meaning="The ancillary service ledger: battery by product and hour of the year. Null is unknown or, before a product exists, nothing.",
-    key=("battery", "product", "interval_start"), ledger=True, code_version="3", datasets=("as_prices", "rt_as_prices", *_RUN_PRICES, "sced_esr_resources", *_DAM),
+    meaning="The ancillary service ledger: battery by hour of the year, its five products side by side. Null is unknown or, before a product exists, nothing.",
+    key=("battery", "interval_start"), ledger=True, code_version="4", datasets=("as_prices", "rt_as_prices", *_RUN_PRICES, "sced_esr_resources", *_DAM),
     upstream=("bess_registry", "bess_awards", "bess_dispatch"), money="revenue_usd", coverage=("revenue_usd", "exists"),
-    columns=(
-        _battery("bess_registry"),
-        Column("product", "label", "regup, regdn, rrs, ecrs or nspin", required=True),
-        _interval("hour"),
-        _day(),
-        Column("award_mw", "number", "day-ahead award, both sides", _from("bess_awards", *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load")))),
-        Column("mcpc_usd_per_mw", "number", "day-ahead market clearing price for capacity, $/MW for the hour", (("as_prices", "mcpc_usd_per_mw"), *_STATED_MCPC)),
-        Column("mcpc_source", "label", "where that price comes from: correction, report, history, or stated in award rows", _from("as_revenue", "mcpc_usd_per_mw")),
-        Column("da_usd", "number", "award x day-ahead MCPC", _from("as_revenue", "award_mw", "mcpc_usd_per_mw")),
-        Column("rt_usd", "number", "sum over quarter-hours of (real-time award x its price - day-ahead award x real-time MCPC) / 4; null before 2025-12-05", (*_from("as_revenue", "rt_award_usd", "award_mw"), *_RT_MCPC)),
-        Column("rt_award_usd", "number", "of it the real-time award: at run prices where every second of it has one, else at the quarter-hour's MCPC", (*_from("bess_dispatch", *(f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS)), *_RT_MCPC)),
-        Column("rt_run_price_share", "number", "share of that at run prices, 0 to 1; null without a real-time award", _from("bess_dispatch", *(f"{p}_rt_price_usd_per_mw" for p in PRODUCTS))),
-        Column("rt_mcpc_source", "label", "where the real-time MCPC of the hour's first quarter-hour comes from: correction, report, history, or run_mean, the mean of the run prices", _RT_MCPC),
-        Column("revenue_usd", "number", "da_usd, and from 2025-12-05 + rt_usd; null if either is", _from("as_revenue", "da_usd", "rt_usd")),
-        Column("exists", "flag", "True if the product exists in this hour and the battery is expected", required=True),
-        Column("implausible_price", "flag", "True if there is an award and its MCPC lies outside the plausible range; it is used all the same", _from("as_revenue", "mcpc_usd_per_mw"), required=True),
-    ),
+    columns=(_battery("bess_registry"), _interval("hour"), _day(), *_of_each_product(_AS_BY_PRODUCT)), by_product=_AS_BY_PRODUCT,
 )
+
+
+def _from_services(*names: str) -> tuple[tuple[str, str], ...]:
+    """Columns of the AS ledger, each of all products."""
+    return _from("as_revenue", *(column for name in names for column in AS_REVENUE.stored(name)))
+
 
 LEFT_OUT_ROWS = Table(
     name="left_out_rows", group="extracts",
@@ -444,13 +478,13 @@ LEFT_OUT_ROWS = Table(
 )
 
 _AS_MONEY = tuple(
-    Column(f"as_{p}{leg}_usd", "number", f"{PRODUCT_NAMES[p]} revenue, {words}", _from("as_revenue", source))
+    Column(f"as_{p}{leg}_usd", "number", f"{PRODUCT_NAMES[p]} revenue, {words}", _from("as_revenue", f"{p}_{source}"))
     for leg, source, words in (("", "revenue_usd", "day-ahead and real-time"), ("_da", "da_usd", "day-ahead leg"), ("_rt", "rt_usd", "real-time leg (from 2025-12-05)"))
     for p in PRODUCTS
 )
 _AS_PARTS = ("as_usd", tuple(f"as_{p}_usd" for p in PRODUCTS))
 _TOTAL_PARTS = ("total_usd", ("energy_usd", "as_usd"))
-_PRICED = {"day-ahead energy": _from("energy_revenue", "da_price_source"), "real-time energy": _from("energy_revenue", "rt_price_source"), "day-ahead AS": _from("as_revenue", "mcpc_source")}
+_PRICED = {"day-ahead energy": _from("energy_revenue", "da_price_source"), "real-time energy": _from("energy_revenue", "rt_price_source"), "day-ahead AS": _from_services("mcpc_source")}
 _ENERGY_PARTS = ("energy_usd", ("da_energy_usd", "rt_energy_usd"))
 
 DAILY_REVENUE = Table(
@@ -469,7 +503,7 @@ DAILY_REVENUE = Table(
         Column("as_usd", "number", "all products that exist; null if one is unknown", _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS))),
         Column("total_usd", "number", "energy_usd + as_usd; null if one is", _from("daily_revenue", "energy_usd", "as_usd")),
         Column("da_unmatched_usd", "number", "day-ahead energy money of quarter-hours without a real-time leg; in no total", _from("energy_revenue", "da_usd", "energy_usd")),
-        Column("as_da_unmatched_usd", "number", "day-ahead AS money of hours without a real-time leg; in no total", _from("as_revenue", "da_usd", "revenue_usd")),
+        Column("as_da_unmatched_usd", "number", "day-ahead AS money of hours without a real-time leg; in no total", _from_services("da_usd", "revenue_usd")),
         Column("rt_metered_usd", "number", "real-time value of the energy that flowed, known without awards", _from("energy_revenue", "rt_metered_usd")),
         Column("charging_cost_usd", "number", "charge x real-time price; a memo, inside rt_energy_usd already", _from("energy_revenue", "charging_cost_usd")),
         Column("discharge_mwh", "number", "energy to the grid, priced or not", _from("bess_dispatch", "discharge_mwh")),
@@ -478,8 +512,8 @@ DAILY_REVENUE = Table(
         Column("paired_charge_mwh", "number", "charge of quarter-hours where discharge is known too", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
         Column("unpriced_mwh", "number", "discharge + charge of quarter-hours without a real-time price", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
         Column("tb2_usd_per_mw", "number", "TB2 of the node and day", _from("price_daily", "tb2_usd_per_mw")),
-        Column("as_rt_award_usd", "number", "real-time AS awards at their prices; a part of the real-time legs", _from("as_revenue", "rt_award_usd")),
-        Column("as_rt_run_usd", "number", "of it at run prices", _from("as_revenue", "rt_award_usd", "rt_run_price_share")),
+        Column("as_rt_award_usd", "number", "real-time AS awards at their prices; a part of the real-time legs", _from_services("rt_award_usd")),
+        Column("as_rt_run_usd", "number", "of it at run prices", _from_services("rt_award_usd", "rt_run_price_share")),
         Column("award_positive", "flag", "True if any day-ahead award of the day is > 0", _from("bess_awards", "award_mw"), required=True),
         Column("expected_quarter_hours", "count", "quarter-hours of the day", required=True),
         Column("energy_quarter_hours", "count", "quarter-hours with energy_usd known", _from("energy_revenue", "energy_usd"), required=True),
@@ -488,7 +522,7 @@ DAILY_REVENUE = Table(
         Column("unpriced_quarter_hours", "count", "quarter-hours without a real-time or day-ahead price", required=True),
         Column("award_unknown_quarter_hours", "count", "quarter-hours whose day-ahead award is unknown", _from("energy_revenue", "unknown_reason"), required=True),
         Column("implausible_quarter_hours", "count", "quarter-hours with an implausible price, used all the same", _from("energy_revenue", "implausible_price"), required=True),
-        Column("implausible_as_hours", "count", "product hours with an award and an implausible MCPC, used all the same", _from("as_revenue", "implausible_price"), required=True),
+        Column("implausible_as_hours", "count", "product hours with an award and an implausible MCPC, used all the same", _from_services("implausible_price"), required=True),
         Column("gap_hours", "count", "hours in which a day-ahead file lacks rows of the battery for over a day", _from("bess_awards", "row_gap"), required=True),
         Column("gap_unknown_hours", "count", "those of them in which the award is unknown", _from("bess_awards", "row_gap"), required=True),
         *(
@@ -503,9 +537,9 @@ DAILY_REVENUE = Table(
             for source in ("smne", "telemetry", "base_point")
         ),
         Column("expected_hours", "count", "hours of the day", required=True),
-        Column("as_hours", "count", "hours with AS known for every product that exists", _from("as_revenue", "revenue_usd"), required=True),
-        *(Column(f"{p}_expected_hours", "count", f"hours of the day in which {PRODUCT_NAMES[p]} exists", _from("as_revenue", "exists"), required=True) for p in PRODUCTS),
-        *(Column(f"{p}_hours", "count", f"hours with {PRODUCT_NAMES[p]} revenue known", _from("as_revenue", "revenue_usd"), required=True) for p in PRODUCTS),
+        Column("as_hours", "count", "hours with AS known for every product that exists", _from_services("revenue_usd"), required=True),
+        *(Column(f"{p}_expected_hours", "count", f"hours of the day in which {PRODUCT_NAMES[p]} exists", _from("as_revenue", f"{p}_exists"), required=True) for p in PRODUCTS),
+        *(Column(f"{p}_hours", "count", f"hours with {PRODUCT_NAMES[p]} revenue known", _from("as_revenue", f"{p}_revenue_usd"), required=True) for p in PRODUCTS),
     ),
 )
 
@@ -649,8 +683,8 @@ INDEX_INTERVALS = Table(
         _day(),
         Column("batteries", "count", "ranked batteries of the month that were active before", (*_from("leaderboard", "first_active_date"), *_from("leaderboard_monthly", "rank")), required=True),
         Column("capacity_mw", "number", "their MW", _from("leaderboard_monthly", "capacity_mw")),
-        Column("usd_per_kw", "number", "their dollars of all streams in the quarter-hour over their kW; times the days of the month, the sum of a day is its index on installed MW", (*_from("energy_revenue", "energy_usd"), *_from("as_revenue", "revenue_usd"), *_from("leaderboard_monthly", "capacity_mw"))),
-        *(Column(f"{stream}_usd_per_kw", "number", f"of it {stream}_usd{'' if 'energy' in stream else ', a quarter of its hour'}", _from("energy_revenue", f"{stream[:2]}_usd", "energy_usd") if "energy" in stream else _from("as_revenue", "revenue_usd")) for stream in ("da_energy", "rt_energy", *(f"as_{p}" for p in PRODUCTS))),
+        Column("usd_per_kw", "number", "their dollars of all streams in the quarter-hour over their kW; times the days of the month, the sum of a day is its index on installed MW", (*_from("energy_revenue", "energy_usd"), *_from_services("revenue_usd"), *_from("leaderboard_monthly", "capacity_mw"))),
+        *(Column(f"{stream}_usd_per_kw", "number", f"of it {stream}_usd{'' if 'energy' in stream else ', a quarter of its hour'}", _from("energy_revenue", f"{stream[:2]}_usd", "energy_usd") if "energy" in stream else _from("as_revenue", f"{stream.removeprefix('as_')}_revenue_usd")) for stream in ("da_energy", "rt_energy", *(f"as_{p}" for p in PRODUCTS))),
     ),
 )
 
@@ -682,10 +716,10 @@ USE_MONTHLY = Table(
         Column("limit_hours", "count", "of them those with a high sustained limit in the day-ahead files", _OF_LIMITS, required=True),
         Column("out_hours", "count", "of these those in status OUT, or with a limit below half of the capacity", _OF_LIMITS, required=True),
         Column("outages", "count", "stretches of such hours that began in the month", _OF_LIMITS, required=True),
-        Column("as_known_hours", "count", "hours whose day-ahead AS awards are known", _from("as_revenue", "award_mw", "exists"), required=True),
-        Column("as_hours", "count", "of them those with an award", _from("as_revenue", "award_mw"), required=True),
-        Column("as_up_mwh", "number", "upward day-ahead AS awards, MW summed over the known hours; null where none is known", _from("as_revenue", "award_mw")),
-        Column("as_down_mwh", "number", "the same of regulation down", _from("as_revenue", "award_mw")),
+        Column("as_known_hours", "count", "hours whose day-ahead AS awards are known", _from_services("award_mw", "exists"), required=True),
+        Column("as_hours", "count", "of them those with an award", _from_services("award_mw"), required=True),
+        Column("as_up_mwh", "number", "upward day-ahead AS awards, MW summed over the known hours; null where none is known", _from("as_revenue", *(f"{p}_award_mw" for p in PRODUCTS if p != "regdn"))),
+        Column("as_down_mwh", "number", "the same of regulation down", _from("as_revenue", "regdn_award_mw")),
         Column("flow_quarter_hours", "count", "quarter-hours of the expected days in which discharge or charge is known", _from("bess_dispatch", "discharge_mwh", "charge_mwh"), required=True),
         Column("throughput_mwh", "number", "discharge + charge of them; null where none is known", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
         *(Column(f"discharges_{name}", "count", f"discharges that ended in the month with a depth of {words} of the MWh", (*_from("bess_dispatch", "discharge_mwh", "charge_mwh"), *_from("bess_registry", "energy_mwh"))) for name, words in (("under_25", "under 25 %"), ("25_to_50", "25 to 50 %"), ("50_to_75", "50 to 75 %"), ("over_75", "75 % and more"))),
@@ -703,7 +737,7 @@ USE_MONTHLY = Table(
 
 _EXCHANGED = (
     *_from("leaderboard", "usd_per_kw_month", "duration_class", "first_active_date", "active_days"), *_from("leaderboard_monthly", "usd_per_kw_month", "duration_class", "first_active_date", "active_days"),
-    *_from("energy_revenue", "energy_usd"), *_from("as_revenue", "award_mw", "revenue_usd"), *_from("bess_awards", "award_mw", "settlement_point"),
+    *_from("energy_revenue", "energy_usd"), *_from_services("award_mw", "revenue_usd"), *_from("bess_awards", "award_mw", "settlement_point"),
     *_from("bess_dispatch", "discharge_mwh", "charge_mwh"), *_from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh"), *_OF_LIMITS,
 )
 
@@ -777,7 +811,7 @@ _BASES = {
     "da": ("day-ahead", "Awards at day-ahead prices", "From 2025-12-06 on: before it awards hold no purchases", _from("energy_revenue", "da_usd"), _from("bess_prices", "da_price_usd_per_mwh")),
     "rt": ("real-time", "What flowed, at real-time prices", "", _from("energy_revenue", "rt_metered_usd"), _from("bess_prices", "rt_price_usd_per_mwh")),
     "energy": ("two-settlement", "Day-ahead and real-time energy as settled", "", _from("energy_revenue", "energy_usd"), _from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh")),
-    "total": ("energy and AS: an upper bound of a simplified market", "Energy and AS", "From 2025-12-05 on", _from("daily_revenue", "total_usd"), (*_from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh"), *_from("as_revenue", "mcpc_usd_per_mw"), ("rt_as_prices", "mcpc_usd_per_mw"))),
+    "total": ("energy and AS: an upper bound of a simplified market", "Energy and AS", "From 2025-12-05 on", _from("daily_revenue", "total_usd"), (*_from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh"), *_from_services("mcpc_usd_per_mw"), ("rt_as_prices", "mcpc_usd_per_mw"))),
 }
 
 PERFECT_DAILY = Table(

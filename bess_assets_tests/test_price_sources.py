@@ -26,6 +26,7 @@ from bess_assets.store.rollup_files import report_news
 from bess_assets.tables import LEADERBOARD, tables_above
 from bess_assets_tests.ercot.report_samples import DA_SPP, MCPC, RT_MCPC, RT_SPP, put, text, zipped
 from bess_assets_tests.histories import MCPC_CORRECTED, RT_SPP_CORRECTED, SPP_CORRECTED, WIDE, as_histories, workbook
+from bess_assets_tests.long_form import result_rows
 from bess_assets_tests.second_settlement import small_reports as small
 from bess_assets_tests.worlds import Plan, World, board_differences, differences, nothing_before
 
@@ -215,7 +216,7 @@ class Oak:
         self.again: Settlement = settle(ReportFolder(reports, small.YEAR), small.YEAR, small.PAIR)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = pq.read_table(self.settings.results / table / f"{small.YEAR}.parquet").to_pylist()
+        found: list[dict[str, Any]] = result_rows(self.settings.results, table, small.YEAR).to_pylist()
         return found
 
     @property

@@ -18,7 +18,6 @@ from typing import Any
 from unittest.mock import patch
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from bess_assets import run as pipeline
 from bess_assets import simulator
@@ -30,6 +29,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import pairs, simulate
 from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.publish import Rows
+from bess_assets_tests.long_form import result_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 CENT = 0.01
@@ -92,7 +92,7 @@ class World:
 
     def table(self, name: str, year: int) -> pd.DataFrame:
         """A result table."""
-        return pq.read_table(self.settings.results / name / f"{year}.parquet").to_pandas()
+        return result_rows(self.settings.results, name, year).to_pandas()
 
     def settle(self) -> None:
         """Run every step of every year."""

@@ -34,12 +34,19 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 def tables() -> Iterator[str]:
     """The data dictionary: each result table with its columns."""
     for table in TABLES.values():
-        yield from (f"## {table.name}", "", *_about(table), "")
-        rows = ([f"`{c.name}`", _KINDS[c.kind] + ", never empty" * c.required, c.meaning] for c in table.columns)
-        yield from (*_table(["column", "kind", "meaning"], rows), "") if table.columns else ()
+        for name, columns in table.views.items():
+            yield from (f"## {name}", "", *_about(table, name), "")
+            rows = ([f"`{c.name}`", _KINDS[c.kind] + ", never empty" * c.required, c.meaning] for c in columns)
+            yield from (*_table(["column", "kind", "meaning"], rows), "") if columns else ()
 
 
-def _about(table: Table) -> Iterator[str]:
+def _about(table: Table, view: str) -> Iterator[str]:
+    stored = next(iter(table.views))
+    if view != stored:
+        yield f"In SQL: each row of [{stored}](#{stored}) once for each product."
+        return
+    if view != table.name:
+        yield f"What the files of `{table.name}` hold; `{view}` in SQL."
     yield f"One row: {table.meaning}." if table.columns else f"Files for people: {table.meaning}."
     made_of = [*(f"`{DATASETS[name].folder}`" for name in table.datasets), *(f"[{t}](#{t})" for t in table.upstream)]
     files = " One file for all years." if table.merged else ""

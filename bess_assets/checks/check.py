@@ -65,14 +65,14 @@ class Judged:
             ) from error
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Rows of a SELECT in which `{name}` means the file of the result table of that name.
+        """Rows of a SELECT in which `{name}` means the file of the result table of that name, a row for each product where SQL shows it so.
 
         Raises:
             BessError: a file is damaged, or the question takes too long or too much memory.
         """
-        from bess_assets.results.engine import literal  # noqa: PLC0415  duckdb: `bess status` knows checks without it
+        from bess_assets.results.engine import as_rows, literal  # noqa: PLC0415  duckdb: `bess status` knows checks without it
 
-        names = {name: f"read_parquet({literal(self.path(name))})" for name in TABLES}
+        names = {name: as_rows(table, f"read_parquet({literal(self.path(name))})") for name, table in TABLES.items()}
         (answer,) = _engine(self.settings).ask(sql.format(**names))
         return list(answer.rows)
 

@@ -17,41 +17,37 @@ RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE_USD = 1e-6, 0.01
 """The board and the ledgers add the same numbers in different orders."""
 
 
-def _rows_by_day(judged: Judged) -> dict[tuple[str, ...], IntArray]:
+def _rows_by_day(judged: Judged) -> dict[str, IntArray]:
     """Rows of each series of a ledger by day of the year, with one place before it and one after it for days that are none of it.
 
     Raises:
         DamagedError: the file cannot be read.
     """
-    year, (*series, _) = operating_year(judged.year), judged.table.key
-    found: dict[tuple[str, ...], IntArray] = {}
+    year, series = operating_year(judged.year), judged.table.key[0]
+    found: dict[str, IntArray] = {}
     before: list[IntArray] = []
-    with judged.reading(judged.table.name) as table, pq.ParquetFile(table.path, read_dictionary=series) as file:
+    with judged.reading(judged.table.name) as table, pq.ParquetFile(table.path, read_dictionary=[series]) as file:
         for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, columns=[*series, "operating_day"], use_threads=False)
-            keys = [rows.column(name).combine_chunks() for name in series]
-            sizes = [len(key.dictionary) for key in keys]
-            codes = [key.indices.to_numpy() for key in keys]
+            rows = file.read_row_group(group, columns=[series, "operating_day"], use_threads=False)
+            names = rows.column(series).combine_chunks()
+            codes, texts = names.indices.to_numpy(), names.dictionary.to_pylist()
             day = rows.column("operating_day").combine_chunks().cast(pa.int32()).to_numpy()
             place = (day - year.first_day + 1).clip(0, year.days + 1)
-            said = [np.array(sizes), *codes, place]
+            said = [np.array(len(texts)), codes, place]
             if not before or not all(map(np.array_equal, said, before)):  # as a rule all batteries have the same
-                counts, before = _counts(codes, sizes, place, year.days + 2), said
+                counts, before = _counts(codes, len(texts), place, year.days + 2), said
             for n in np.flatnonzero(counts.any(axis=1)).tolist():
-                texts = zip(keys, np.unravel_index(n, sizes), strict=True)
-                name = tuple(str(key.dictionary[int(own)]) for key, own in texts)
-                found[name] = found.get(name, 0) + counts[n]
+                found[texts[n]] = found.get(texts[n], 0) + counts[n]
     return found
 
 
-def _counts(codes: Sequence[IntArray], sizes: Sequence[int], place: IntArray, places: int) -> IntArray:
-    """Rows by series, which is told by a code for each part of its key, and place of their day; shape (series, places)."""
+def _counts(codes: IntArray, series: int, place: IntArray, places: int) -> IntArray:
+    """Rows by code of their series and place of their day; shape (series, places)."""
     begins = np.ones(len(place), dtype=bool)  # a series and day
-    begins[1:] = np.logical_or.reduce([own[1:] != own[:-1] for own in (*codes, place)])
+    begins[1:] = (codes[1:] != codes[:-1]) | (place[1:] != place[:-1])
     first = np.flatnonzero(begins)
-    cell = np.ravel_multi_index([*(own[first] for own in codes), place[first]], [*sizes, places])
-    counts = np.zeros((math.prod(sizes), places), dtype=np.int64)
-    np.add.at(counts.reshape(-1), cell, np.diff(first, append=len(place)))
+    counts = np.zeros((series, places), dtype=np.int64)
+    np.add.at(counts, (codes[first], place[first]), np.diff(first, append=len(place)))
     return counts
 
 
@@ -67,7 +63,7 @@ def _complete(name: str, per_hour: int, unit: str, counts: str) -> Check:
         for day in np.flatnonzero((held != expected).any(axis=0)).tolist():
             date = day_of_number(year.first_day - 1 + day)
             for steps in distinct(held[held[:, day] != expected[day], day]).tolist():
-                batteries = [key[0] for key, own in rows_of.items() if own[day] == steps]
+                batteries = [name for name, own in rows_of.items() if own[day] == steps]
                 wrong += len(batteries)
                 fault = f"{date}: {steps} {unit} instead of {expected[day]}"
                 if not expected[day]:
@@ -93,32 +89,34 @@ QUARTER_HOURS = _complete(
     "every_day_has_its_92_96_or_100_quarter_hours", QUARTER_HOURS_PER_HOUR, "quarter-hours", "92, 96 or 100"
 )
 
-_LEGS = [(product, leg) for product in PRODUCTS for leg in ("da", "rt")]
-_COMPONENTS = ["da_energy_usd", "rt_energy_usd", *(f"as_{product}_{leg}_usd" for product, leg in _LEGS)]
+_COMPONENTS = ["da_energy_usd", "rt_energy_usd", *(f"as_{p}_{leg}_usd" for p in PRODUCTS for leg in ("da", "rt"))]
+# by ledger, the columns of the two legs of each component, and of their total
+_LEGS = {
+    "energy_revenue": [("da_usd", "rt_usd", "energy_usd")],
+    "as_revenue": [(f"{p}_da_usd", f"{p}_rt_usd", f"{p}_revenue_usd") for p in PRODUCTS],
+}
 
 
 def _sums_of_ledgers(judged: Judged) -> list[float | None]:
     """Sums of the components over both ledgers, None where nothing is known, a battery at a time: all of a year's are gigabytes."""
-    found: dict[str, list[float]] = {name: [] for name in _COMPONENTS}
-    for ledger, total in (("energy_revenue", "energy_usd"), ("as_revenue", "revenue_usd")):
+    found = list[list[float]]()
+    for ledger, components in _LEGS.items():
+        sums: dict[str, list[float]] = {leg: [] for *legs, _ in components for leg in legs}
         with judged.reading(ledger) as table:
             for n in range(len(table.batteries())):
-                da, rt, whole = table.numbers(["da_usd", "rt_usd", total], n).values()
-                codes, texts = (
-                    table.labels("product", n) if ledger == "as_revenue" else (np.zeros(len(whole)), ["energy"])
-                )
-                for code, text in enumerate(texts):
-                    own = (codes == code) & ~np.isnan(whole)
-                    for leg, usd in (("da", da[own]), ("rt", rt[own])):
-                        name = f"{leg}_energy_usd" if text == "energy" else f"as_{text}_{leg}_usd"
-                        found[name] += [float(np.nansum(usd))] if not np.isnan(usd).all() else []
-    return [math.fsum(sums) if sums else None for sums in found.values()]
+                own = table.numbers([name for names in components for name in names], n)
+                for *legs, total in components:
+                    known = ~np.isnan(own[total])
+                    for leg in legs:
+                        usd = own[leg][known]
+                        sums[leg] += [float(np.nansum(usd))] if not np.isnan(usd).all() else []
+        found += sums.values()
+    return [math.fsum(own) if own else None for own in found]
 
 
 def _ledger_sums(judged: Judged) -> Verdict:
-    ledgers = ("energy_revenue", "as_revenue")
-    if not all(judged.path(name).is_file() for name in ledgers):
-        return Verdict(passed=True, detail=f"not compared: {' or '.join(ledgers)} is not there")
+    if not all(judged.path(name).is_file() for name in _LEGS):
+        return Verdict(passed=True, detail=f"not compared: {' or '.join(_LEGS)} is not there")
     (board,) = judged.ask(f"SELECT {', '.join(f'sum({name})' for name in _COMPONENTS)} FROM {{leaderboard}}")
     ledger = _sums_of_ledgers(judged)
     gaps = [0.0 if None in pair else abs(pair[0] - pair[1]) for pair in zip(board, ledger, strict=True)]

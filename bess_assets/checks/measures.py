@@ -15,6 +15,7 @@ from bess_assets.checks.check import Judged
 from bess_assets.checks.hours import LAGS, Hours, correlation, gain, mean_of_known, moved, sum_of_known
 from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
+from bess_assets.settlement.ancillary import by_product
 from bess_assets.store.paths import result_path
 
 FLEET = "the fleet"
@@ -204,13 +205,13 @@ def _basis(judged: Judged) -> Rows:
 def _clearing(judged: Judged, hours: Hours, da: FloatArray) -> Rows:
     """Levels, values and times of clearing prices, which every battery's ledger says, against day-ahead energy prices."""
     with judged.reading("as_revenue") as table:
-        usd, exists = (
-            table.numbers(["mcpc_usd_per_mw", "exists"], 0).values() if table.batteries() else np.empty((2, 0))
-        )
-    cleared = np.where(exists > 0, usd, np.nan).reshape(len(PRODUCTS), -1)
+        if not table.batteries():
+            return
+        usd, exists = by_product(table, ["mcpc_usd_per_mw", "exists"], 0).values()
+    cleared = np.where(exists, usd, np.nan)
     with_da, levels = moved(np.arcsinh(da / 10)), {month: mean_of_known(da[own]) for month, own in hours.months()}
     means: defaultdict[int, dict[str, float]] = defaultdict(dict)
-    for product, of_year in sorted(zip(PRODUCTS, cleared, strict=True), key=itemgetter(0)) if cleared.size else ():
+    for product, of_year in sorted(zip(PRODUCTS, cleared, strict=True), key=itemgetter(0)):
         of_days = _median(hours.by_day(of_year))
         for month, of_month in hours.months():
             own = of_year[of_month]

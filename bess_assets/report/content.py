@@ -11,13 +11,12 @@ import pyarrow.compute as pc
 
 from bess_assets.ercot.products import PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
-from bess_assets.errors import NotRefreshedError
 from bess_assets.results import Results
 from bess_assets.settings import Settings
 from bess_assets.settlement import metrics
 from bess_assets.store.files import ResultTable
 from bess_assets.store.journal import read_run
-from bess_assets.store.listing import made_up_years, yearly_files
+from bess_assets.store.listing import made_up_years, of_earlier_version, yearly_files
 from bess_assets.store.paths import result_path
 from bess_assets.tables import (
     ASKED_FOR,
@@ -32,7 +31,6 @@ from bess_assets.tables import (
     TABLES,
     USE_MONTHLY,
 )
-from bess_assets.text import listed
 
 _SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}
 STREAMS = {
@@ -103,11 +101,7 @@ def read_content(settings: Settings, year: int, *, with_days: bool = True) -> Co
 
     def whole(table: str, known: Collection[str], needed: Collection[str]) -> None:
         if lacking := set(needed).difference(known):
-            raise NotRefreshedError(
-                f"{table} of {year} was made by an earlier version, and lacks {listed(sorted(lacking))}.",
-                file=result_path(settings.results, table, year),
-                remedy=f"Run: bess refresh {year} --only changed",
-            )
+            raise of_earlier_version(result_path(settings.results, table, year), sorted(lacking))
 
     def read(table: str, columns: Sequence[str], of_year: int = year) -> pa.Table:
         found = ResultTable(TABLES[table], result_path(settings.results, table, of_year)).read(list(columns))

@@ -13,7 +13,7 @@ import duckdb
 from bess_assets.results.answers import Answer, QueryError, StillRunningError, UnansweredError
 from bess_assets.results.cache import of_one_edition
 from bess_assets.settings import Settings
-from bess_assets.store.listing import Marks, marks_of, nothing_yet, yearly_files
+from bess_assets.store.listing import Marks, marks_of, nothing_yet, of_earlier_version, yearly_files
 
 if TYPE_CHECKING:
     from bess_assets.tables import Table
@@ -126,8 +126,7 @@ class Engine:
             for table in named:
                 files = self.files_of(table)
                 if self._views.get(table.name) != (marks := marks_of(files)):
-                    view = _view_of(table, files)
-                    clock.run(lambda cursor, view=view: cursor.execute(view))  # type: ignore[misc]
+                    clock.run(lambda cursor, table=table, files=files: _make_view(cursor, table, files))  # type: ignore[misc]
                     self._views[table.name] = marks
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
@@ -227,11 +226,12 @@ class _Clock:
             return self._too_long()
         if isinstance(error, duckdb.OutOfMemoryException):
             return _too_large()
-        damaged = "magic bytes" in str(error) or "footer" in str(error).lower()
-        return UnansweredError(
-            f"DuckDB cannot answer this. {str(error).strip()}",
-            remedy="A result file is damaged: bess refresh YEAR makes it again." if damaged else None,
-        )
+        remedy = None
+        if "magic bytes" in str(error) or "footer" in str(error).lower():
+            remedy = "A result file is damaged: bess refresh YEAR makes it again."
+        elif self._too_much is None and isinstance(error, duckdb.BinderException):  # a statement of our own
+            remedy = "A result file was made by an earlier version: bess refresh YEAR --only changed makes it anew."
+        return UnansweredError(f"DuckDB cannot answer this. {str(error).strip()}", remedy=remedy)
 
 
 def _watch(most_bytes: int) -> Callable[[], bool]:
@@ -257,7 +257,8 @@ def tables_in(sql: str) -> "list[Table]":
     from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
 
     every = re.search(r"\b(show|information_schema|duckdb_\w+)\b", sql, re.IGNORECASE)
-    return [table for table in TABLES.values() if every or re.search(rf"\b{table.name}\b", sql, re.IGNORECASE)]
+    named = {name.lower() for name in re.findall(r"\w+", sql)}
+    return [table for table in TABLES.values() if every or not named.isdisjoint(table.views)]
 
 
 def _one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
@@ -270,13 +271,39 @@ def _one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
     return str(statements[0].query).strip().rstrip(";")
 
 
-def _view_of(table: "Table", files: Sequence[Path]) -> str:
-    """The statement that makes a view of a table, with the year in front where it has one; without files it is empty."""
+def _make_view(cursor: duckdb.DuckDBPyConnection, table: "Table", files: Sequence[Path]) -> None:
+    """Make the view of a table, with the year in front where it has one, or both of a table by product; without files they are empty.
+
+    Raises:
+        NotRefreshedError: a file of a table by product has a row for each product, as earlier versions wrote it.
+    """
     year = "" if table.merged else "NULL::INTEGER AS year, "
     rows = f"SELECT {year}{', '.join(f'NULL::{DUCKDB_TYPES[c.kind]} AS {c.name}' for c in table.columns)} WHERE false"
     if files:
         rows = f"SELECT * FROM {read(files)}" if table.merged else with_year(files)
-    return f"CREATE OR REPLACE VIEW {table.name} AS {rows}"
+    as_stored = next(iter(table.views))
+    if table.by_product:
+        _refuse_rows_by_product(cursor, table, files)
+        cursor.execute(f"CREATE OR REPLACE VIEW {as_stored} AS {rows}")
+        rows = f"FROM {as_rows(table, as_stored)}"
+    cursor.execute(f"CREATE OR REPLACE VIEW {table.name} AS {rows}")
+
+
+def _refuse_rows_by_product(cursor: duckdb.DuckDBPyConnection, table: "Table", files: Sequence[Path]) -> None:
+    of_rows = {column.name for column in table.views[table.name]}.difference(table.column_names)
+    for file in files:
+        names = {name for (name,) in cursor.execute(f"SELECT name FROM parquet_schema({literal(file)})").fetchall()}
+        if names & of_rows:
+            raise of_earlier_version(file, [name for name in table.column_names if name not in names])
+
+
+def as_rows(table: "Table", relation: str) -> str:
+    """A relation of a table's rows as SQL shows them: those of a table by product once for each product, of which only the columns asked for are read."""
+    if not table.by_product:
+        return relation
+    names = [column.name for column in table.views[table.name]]
+    every = (", ".join(f"{own.get(name, name)} AS {name}" for name in names) for own in table.of_each_product)
+    return f"({' UNION ALL '.join(f'SELECT year, {columns} FROM {relation}' for columns in every)})"
 
 
 WITHOUT_YEAR = "COLUMNS(lambda c: c NOT IN ('year', 'filename'))"

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from bess_assets.ercot.products import PRODUCTS
 from bess_assets.results.answers import Answer
 from bess_assets.results.engine import literal, read
 
@@ -24,9 +25,12 @@ def statement(files: Mapping[str, Path], battery: str, day: date) -> str:
     def of_day(table: str) -> str:
         return f"(FROM {read([files[table]])} WHERE battery = {literal(battery)} AND operating_day = DATE '{day}')"
 
+    def of_services(name: str) -> str:
+        return " + ".join(f"CASE WHEN {p}_exists THEN {p}_{name} ELSE 0 END" for p in PRODUCTS)
+
     services = (
-        f"SELECT interval_start AS hour, CASE WHEN count(*) = count(revenue_usd) THEN sum(revenue_usd) / 4 END AS as_usd, "
-        f'CASE WHEN count(*) = count(award_mw) THEN sum(award_mw) END AS as_award_mw FROM {of_day("as_revenue")} WHERE "exists" GROUP BY hour'
+        f"SELECT interval_start AS hour, ({of_services('revenue_usd')}) / 4 AS as_usd, {of_services('award_mw')} AS as_award_mw "
+        f"FROM {of_day('as_revenue')} WHERE {' OR '.join(f'{p}_exists' for p in PRODUCTS)}"
     )
     # prices are in order of their points: those of other nodes are left unread
     node = f"settlement_point IN (SELECT settlement_point FROM {of_day('bess_awards')})"

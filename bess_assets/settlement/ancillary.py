@@ -3,16 +3,17 @@
 Awards come from awards.py and dispatch.py, clearing prices from prices.py; daily.py makes a table of the day sums.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from bess_assets.ercot.arrays import FloatArray
+from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.calendar import day_number
 from bess_assets.ercot.products import PRICE_COUNTS, PRICE_SOURCES, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
-from bess_assets.ercot.step import Columns, Inputs, StepResult, step
+from bess_assets.ercot.step import Columns, Inputs, StepResult, StoredTable, step
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
-from bess_assets.settlement.days import Chunk, Days, Labels, Ledger, days_name, is_one_of
+from bess_assets.settlement.days import Days, Labels, days_name, is_one_of
 from bess_assets.settlement.grid import LedgerColumns, each_battery, labels_array
 from bess_assets.settlement.prices import day_ahead_mcpc, implausible, product_first_hours
 from bess_assets.settlement.row_gaps import GAP_WORDS
@@ -84,14 +85,17 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     rtc_from = year.hour_of_day_number(day_number(RTC_FIRST_DAY))
     later, later_quarters = slice(rtc_from, None), slice(QUARTER_HOURS_PER_HOUR * rtc_from, None)
     products = len(PRODUCTS)
-    product_codes = labels_array(np.repeat(np.arange(products), year.hours), PRODUCTS)
-    source_codes = labels_array(mcpc_source.ravel(), PRICE_SOURCES)
-    ledger, days = LedgerColumns(year, quarter_hours=False, times=products), Days(year)
+    ledger, days = LedgerColumns(year, quarter_hours=False), Days(year)
     result.kept[days_name("as_revenue")] = of_days = list[Columns]()
     existing = np.stack([np.arange(year.hours) >= firsts[p] for p in PRODUCTS])
     odd_quarters = implausible("rt_as_prices", year.year, rt_mcpc).reshape(products, -1, QUARTER_HOURS_PER_HOUR)
     odd_hours = implausible("as_prices", year.year, mcpc) | odd_quarters.any(axis=2)
-    rt_source_codes = labels_array(rt_source[:, ::QUARTER_HOURS_PER_HOUR].ravel(), RT_MCPC_SOURCES)
+    # the same for every battery
+    sources = {word: mcpc_source == code for code, word in enumerate(PRICE_SOURCES)}
+    source_columns = _columns(
+        mcpc_source=[labels_array(codes, PRICE_SOURCES) for codes in mcpc_source],
+        rt_mcpc_source=[labels_array(c, RT_MCPC_SOURCES) for c in rt_source[:, ::QUARTER_HOURS_PER_HOUR]],
+    )
     rt_columns = [f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS]
 
     def of(n: int, battery: str, expected_days: slice) -> Columns:
@@ -116,47 +120,68 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         if not exists.all():  # as a rule a battery is there all year
             for values in (da, rt, revenue, rt_award_usd, run_share):
                 values[~exists] = np.nan
-        chunk = ledger.chunk(
-            battery,
-            product=product_codes,
-            award_mw=np.where(exists, award, np.nan).ravel(),
-            mcpc_usd_per_mw=np.where(exists, mcpc, np.nan).ravel(),
-            mcpc_source=source_codes,
-            da_usd=da.ravel(),
-            rt_usd=rt.ravel(),
-            rt_award_usd=rt_award_usd.ravel(),
-            rt_run_price_share=run_share.ravel(),
-            rt_mcpc_source=rt_source_codes,
-            revenue_usd=revenue.ravel(),
-            exists=exists.ravel(),
-            implausible_price=(odd_hours & exists & (award != 0)).ravel(),
-        )
-        of_days.append(as_days(days, Chunk(chunk), n, own, awards.labels("row_gap", n)))
-        return chunk
+        grids = {
+            "award_mw": np.where(exists, award, np.nan),
+            "mcpc_usd_per_mw": np.where(exists, mcpc, np.nan),
+            "da_usd": da,
+            "rt_usd": rt,
+            "rt_award_usd": rt_award_usd,
+            "rt_run_price_share": run_share,
+            "revenue_usd": revenue,
+            "exists": exists,
+            "implausible_price": odd_hours & exists & (award != 0),
+        }
+        of_days.append(as_days(days, grids, sources, own, awards.labels("row_gap", n)))
+        return ledger.chunk(battery, **_columns(**grids), **source_columns)
 
     yield from each_battery(inputs, of)
 
 
-def as_days(days: Days, ledger: Ledger, n: int, awards: Mapping[str, FloatArray], gaps: Labels) -> Columns:
-    """Day sums of the n-th battery's AS money by product, and counts of the hours by what is known.
+def _columns(**by_product: Sequence[Any]) -> Columns:
+    """The columns of the AS ledger from what they hold by product."""
+    return {f"{p}_{name}": values for name, own in by_product.items() for p, values in zip(PRODUCTS, own, strict=True)}
+
+
+def by_product(ledger: StoredTable, names: Sequence[str], n: int) -> dict[str, np.ndarray]:
+    """What the AS ledger holds of the n-th battery by product; shape (products, hours)."""
+    found = ledger.numbers([f"{p}_{name}" for name in names for p in PRODUCTS], n)
+    return {name: np.stack([found[f"{p}_{name}"] for p in PRODUCTS]) for name in names}
+
+
+def stored_days(days: Days, ledger: StoredTable, awards: StoredTable, n: int) -> Columns:
+    """`as_days` of the n-th battery from the stored ledger and awards."""
+    said = [ledger.labels(f"{p}_mcpc_source", n) for p in PRODUCTS]
+    sources = {word: np.stack([is_one_of(own, [word]) for own in said]) for word in PRICE_SOURCES}
+    own = awards.numbers(["award_mw", *SIDE_AWARDS], n)
+    return as_days(days, by_product(ledger, _BY_DAY, n), sources, own, awards.labels("row_gap", n))
+
+
+_BY_DAY = (
+    *("award_mw", "da_usd", "rt_usd", "revenue_usd", "rt_award_usd", "rt_run_price_share"),
+    *("exists", "implausible_price"),
+)
+
+
+def as_days(
+    days: Days,
+    ledger: Mapping[str, np.ndarray],
+    sources: Mapping[str, BoolArray],
+    awards: Mapping[str, FloatArray],
+    gaps: Labels,
+) -> Columns:
+    """Day sums of a battery's AS money by product, and counts of the hours by what is known.
 
     Args:
         days: the days.
-        ledger: the AS ledger, or the battery's chunk of it.
-        n: place of the battery.
+        ledger: its AS ledger by product, with the columns `_BY_DAY`; shape (products, hours), as of `sources`.
+        sources: where the day-ahead MCPC comes from each of `PRICE_SOURCES`.
         awards: its day-ahead awards of energy and, by side, of AS, MW; shape (hours,).
         gaps: its `row_gap` by hour.
     """
-    names = ["award_mw", "da_usd", "rt_usd", "revenue_usd", "rt_award_usd", "rt_run_price_share"]
-    shape = (len(PRODUCTS), days.year.hours)
-    award, da, rt, revenue, rt_award, share, exists, implausible = (
-        v.reshape(shape) for v in ledger.numbers([*names, "exists", "implausible_price"], n).values()
-    )
-    exists = exists > 0
-    source, awarded = ledger.labels("mcpc_source", n), np.nan_to_num(award) != 0
+    award, da, rt, revenue, rt_award, share, exists, implausible = (ledger[name] for name in _BY_DAY)
+    awarded = np.nan_to_num(award) != 0
     priced = {
-        name: days.count(is_one_of(source, [word]).reshape(shape) & awarded).sum(axis=0)
-        for word, name in PRICE_COUNTS["day-ahead AS"].items()
+        name: days.count(sources[word] & awarded).sum(axis=0) for word, name in PRICE_COUNTS["day-ahead AS"].items()
     }
     known = ~np.isnan(revenue)
     hours = {"expected_hours": days.count(exists), "hours": days.count(known)}
@@ -172,7 +197,7 @@ def as_days(days: Days, ledger: Ledger, n: int, awards: Mapping[str, FloatArray]
         "as_rt_run_usd": _sum_of_products(days.total(rt_award * share)),
         "as_hours": days.count((known | ~exists).all(axis=0) & exists.any(axis=0)),
         **{f"{p}_{what}": counts[k] for what, counts in hours.items() for k, p in enumerate(PRODUCTS)},
-        "implausible_as_hours": days.count(implausible > 0).sum(axis=0),
+        "implausible_as_hours": days.count(implausible).sum(axis=0),
         **priced,
         "gap_hours": days.count(gaps[0] >= 0),
         "gap_unknown_hours": days.count(is_one_of(gaps, [GAP_WORDS[True]])),

@@ -17,6 +17,7 @@ from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import ATTRIBUTED, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
+from bess_assets.settlement.ancillary import by_product
 from bess_assets.settlement.awards import LIMIT
 from bess_assets.settlement.days import Days
 from bess_assets.settlement.energy import da_energy_usd
@@ -298,8 +299,7 @@ class _Source:
         rt_price, da_price, *_ = self._prices.of_battery(awards, n)
         own = awards.numbers(["award_mw", LIMIT], n)
         discharge, charge = tables["bess_dispatch"].numbers(["discharge_mwh", "charge_mwh"], n).values()
-        of_services = services.numbers(["award_mw", "revenue_usd", "exists"], n)
-        held, revenue, exists = (values.reshape(len(PRODUCTS), -1) for values in of_services.values())
+        held, revenue, exists = by_product(services, ["award_mw", "revenue_usd", "exists"], n).values()
         energy = tables["energy_revenue"].numbers(["energy_usd"], n)["energy_usd"]
         active = np.zeros(year.hours, dtype=bool)
         if first := self._first_active[n]:
@@ -310,7 +310,7 @@ class _Source:
             rt_price=_quarters(rt_price),
             award_mw=own["award_mw"] / capacity,
             da_price=da_price[::QUARTER_HOURS_PER_HOUR],
-            as_usd=np.where(exists > 0, revenue, 0.0).sum(axis=0) / capacity,
+            as_usd=np.where(exists, revenue, 0.0).sum(axis=0) / capacity,
             counted_usd=(np.nansum(_quarters(energy), axis=0) + np.nansum(revenue, axis=0)) / capacity,
             held=self._held(n, held) / capacity,
             out=out_hours(own[LIMIT], capacity, expected, self._days),

@@ -12,7 +12,7 @@ from bess_assets.ercot.arrays import BoolArray, FloatArray, distinct
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES, TB_HOURS
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
-from bess_assets.settlement.ancillary import as_days
+from bess_assets.settlement.ancillary import stored_days
 from bess_assets.settlement.award_checks import differences, price_verdict
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
 from bess_assets.settlement.days import Days, days_of
@@ -181,12 +181,7 @@ def daily_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     ledger, services = inputs.tables["energy_revenue"], inputs.tables["as_revenue"]
     flows = _flow_days(inputs)
     energy = days_of(inputs, "energy_revenue", lambda days, n: energy_days(days, ledger, dispatch, n))
-
-    def ancillary_days(days: Days, n: int) -> Columns:
-        own = awards.numbers(["award_mw", *SIDE_AWARDS], n)
-        return as_days(days, services, n, own, awards.labels("row_gap", n))
-
-    ancillary = days_of(inputs, "as_revenue", ancillary_days)
+    ancillary = days_of(inputs, "as_revenue", lambda days, n: stored_days(days, services, awards, n))
 
     def of(n: int) -> dict[str, Any]:
         points = days.nodes(awards, n)

@@ -198,15 +198,14 @@ class Spool:
 class LedgerColumns:
     """The columns that every chunk of a ledger shares: key, time and day."""
 
-    def __init__(self, year: OperatingYear, *, quarter_hours: bool, key: str = "battery", times: int = 1) -> None:
+    def __init__(self, year: OperatingYear, *, quarter_hours: bool, key: str = "battery") -> None:
         self._key = key
-        self._time = np.tile(year.quarter_hour_starts if quarter_hours else year.hour_starts, times)
-        day = year.quarter_hour_day if quarter_hours else year.hour_day
-        self._day = np.tile((year.first_day + day).astype(np.int32), times)
+        self._time = year.quarter_hour_starts if quarter_hours else year.hour_starts
+        self._day = (year.first_day + (year.quarter_hour_day if quarter_hours else year.hour_day)).astype(np.int32)
         self._same = np.zeros_like(self._day)
 
     def chunk(self, name: str, **columns: Any) -> dict[str, Any]:
-        """One chunk: the named series at every step of the year, so many times over."""
+        """One chunk: the named series at every step of the year."""
         return {
             self._key: pa.DictionaryArray.from_arrays(self._same, pa.array([name], pa.string())),
             "interval_start": self._time,

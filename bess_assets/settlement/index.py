@@ -15,6 +15,7 @@ from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.calendar import day_number, day_of_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
+from bess_assets.settlement.ancillary import by_product
 from bess_assets.settlement.days import Days
 from bess_assets.settlement.grid import LedgerColumns, each_battery
 from bess_assets.settlement.groups import value_of
@@ -128,7 +129,7 @@ def _streams(inputs: Inputs, n: int) -> tuple[FloatArray, FloatArray]:
     """Dollars of the n-th battery by stream of energy and quarter-hour, and by service and hour a quarter of them; as its days sum them, NaN where unknown."""
     energy = inputs.tables["energy_revenue"].numbers(["da_usd", "rt_usd", "energy_usd"], n)
     matched = ~np.isnan(energy["energy_usd"])
-    services = inputs.tables["as_revenue"].numbers(["revenue_usd"], n)["revenue_usd"].reshape(len(PRODUCTS), -1)
+    (services,) = by_product(inputs.tables["as_revenue"], ["revenue_usd"], n).values()
     legs = np.stack([np.where(matched, energy[leg], np.nan) for leg in ("da_usd", "rt_usd")])
     return legs, services / QUARTER_HOURS_PER_HOUR
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
-from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, MONTH_LONG, PERFECT, PRODUCTS, QUARTER_HOURS_PER_HOUR
+from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, MONTH_LONG, PERFECT, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, in_columns, step
+from bess_assets.settlement.ancillary import by_product
 from bess_assets.settlement.daily import expected_days
 from bess_assets.settlement.days import Days
 from bess_assets.settlement.energy import da_energy_usd
@@ -172,7 +173,7 @@ def perfect_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             "total": np.full(year.days, np.nan),
         }
         if whole["total"].any():
-            mcpc = services.numbers(["mcpc_usd_per_mw"], n)["mcpc_usd_per_mw"].reshape(len(PRODUCTS), -1)
+            (mcpc,) = by_product(services, ["mcpc_usd_per_mw"], n).values()
             ahead = np.repeat(mcpc, QUARTER_HOURS_PER_HOUR, axis=1) - rt_mcpc
             own = rt_price, da_price - rt_price
             best["total"] = _with_reserves(year, own, (rt_mcpc, ahead), size, whole["total"])

@@ -13,6 +13,7 @@ from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import day_number, day_of_number
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, TB_HOURS
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
+from bess_assets.settlement.ancillary import by_product
 from bess_assets.settlement.awards import LIMIT
 from bess_assets.settlement.daily import top_less_bottom
 from bess_assets.settlement.days import Days
@@ -141,9 +142,8 @@ def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         out = out_hours(limits, capacity, expected, days)
         begun = np.zeros(year.hours, dtype=bool)
         begun[[first for first, _ in _runs(out)]] = True
-        held = services.numbers(["award_mw", "exists"], n)
-        award, exists = (held[name].reshape(len(PRODUCTS), -1) for name in ("award_mw", "exists"))
-        known = ((exists > 0) & ~np.isnan(award)).any(axis=0) & (~np.isnan(award) | (exists == 0)).all(axis=0)
+        award, exists = by_product(services, ["award_mw", "exists"], n).values()
+        known = (exists & ~np.isnan(award)).any(axis=0) & (~np.isnan(award) | ~exists).all(axis=0)
         award = np.where(known, np.nan_to_num(award), 0.0)
         discharge, charge = flows.numbers(["discharge_mwh", "charge_mwh"], n).values()
         observed = days.count(~np.isnan(discharge) | ~np.isnan(charge))

@@ -20,6 +20,7 @@ from bess_assets.ercot.step import Columns, StepResult
 from bess_assets.errors import InputError, InvariantError, NotRefreshedError
 from bess_assets.store.fingerprint import Fingerprint, whole_digest
 from bess_assets.store.journal import Written
+from bess_assets.store.listing import of_earlier_version
 from bess_assets.store.paths import file_before
 from bess_assets.store.whole import copy_whole, whole
 from bess_assets.tables import YEAR, Column, Table, arrow_schema
@@ -74,8 +75,8 @@ class ResultTable:
         Numbers come as float64, NaN where null. Times are UTC seconds and days are days since 1970, int64 both; counts int64, flags bool.
         A null in any but a number cannot be shown and is an error.
         """
-        rows = self._row_group(columns, n)
-        return {name: _as_numpy(self.table, self.table.column(name), rows.column(name)) for name in columns}
+        rows, declared = self._row_group(columns, n), {column.name: column for column in self.table.columns}
+        return {name: _as_numpy(self.table, declared[name], rows.column(name)) for name in columns}
 
     def labels(self, column: str, n: int) -> tuple[np.ndarray, list[str]]:
         """A text column of the n-th row group as int32 codes (-1 is null), and the texts of these codes."""
@@ -85,7 +86,10 @@ class ResultTable:
     def _row_group(self, columns: list[str], n: int, *, coded: bool = False) -> pa.Table:
         if not self.table.ledger:
             raise TypeError(f"{self.table.name} is no ledger: it has no row group for each battery, read() it")
-        return self._open(coded=coded).read_row_group(n, columns=columns, use_threads=False)
+        rows = self._open(coded=coded).read_row_group(n, columns=columns, use_threads=False)
+        if lacking := set(columns).difference(rows.column_names):
+            raise of_earlier_version(self.path, sorted(lacking))
+        return rows
 
 
 def not_written(table: str, path: Path) -> NotRefreshedError:
@@ -376,7 +380,7 @@ class _Tally:
         for total, parts in self.table.sums:
             _check_sum(self.table, rows, total, parts)
         self._rows += rows.num_rows
-        if self.table.money and (money := pc.sum(rows.column(self.table.money)).as_py()) is not None:
+        if self.table.money and (money := pc.sum(self._column(rows, self.table.money)).as_py()) is not None:
             self._money.append(money)
         if self.table.coverage:
             known, expected = self.table.coverage
@@ -385,8 +389,14 @@ class _Tally:
 
     def _amount(self, rows: pa.Table, name: str) -> int:
         """The amount of a column of the coverage: a sum of counts or of flags, or how many numbers are known."""
-        amount = pc.count if self.table.column(name).kind == "number" else pc.sum
-        return int(amount(rows.column(name)).as_py() or 0)
+        column = self._column(rows, name)
+        amount = pc.count if pa.types.is_floating(column.type) else pc.sum
+        return int(amount(column).as_py() or 0)
+
+    def _column(self, rows: pa.Table, name: str) -> pa.ChunkedArray:
+        """A column, or those of all products one after the other."""
+        columns = [rows.column(stored) for stored in self.table.stored(name)]
+        return pa.chunked_array([chunk for column in columns for chunk in column.chunks], columns[0].type)
 
     def _check_row_group(self, rows: pa.Table) -> None:
         """A ledger is dense: each row group has one battery and the same rest of the key, so that reading it is a reshape."""
@@ -407,7 +417,7 @@ class _Tally:
 
 
 def _check_ascending(table: Table, rows: pa.Table, key: tuple[str, ...]) -> None:
-    """The key ascends strictly. A label's values may come in any order of their own, such as that of the products, but each in one piece."""
+    """The key ascends strictly. A label's values may come in any order of their own, such as that of the datasets, but each in one piece."""
     if rows.num_rows < 2:
         return
     undecided, wrong = np.ones(rows.num_rows - 1, dtype=bool), np.zeros(rows.num_rows - 1, dtype=bool)

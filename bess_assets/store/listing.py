@@ -21,6 +21,7 @@ from bess_assets.errors import DamagedError, NotRefreshedError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import whole_digest
 from bess_assets.store.whole import read_sealed
+from bess_assets.text import listed
 
 MARKER = "SIMULATED.json"
 """File in a folder of simulated rollups or reports, or of rollups built from such reports."""
@@ -152,6 +153,17 @@ def nothing_yet(results: Path) -> NotRefreshedError:
         "Nothing has been refreshed yet.",
         file=results,
         remedy=f"Run: bess refresh{_OR_DEMO}. Another home is named by --home or BESS_HOME.",
+    )
+
+
+def of_earlier_version(path: Path, lacking: Iterable[str]) -> NotRefreshedError:
+    """The error of a yearly file that lacks columns which are asked for."""
+    table, year = path.parent.name, path.stem
+    return NotRefreshedError(
+        f"{table} of {year} was made by an earlier version, and lacks {listed(lacking)}.",
+        dataset=table,
+        file=path,
+        remedy=f"Run: bess refresh {year} --only changed",
     )
 
 

@@ -130,12 +130,13 @@ def test_two_nodes_under_each_others_names_fit_each_other_better_than_themselves
 
 
 def test_real_time_services_are_held_against_day_ahead_ones(settings):
-    hour = {"battery": "OAK", "operating_day": date(2026, 3, 4), "exists": True, "implausible_price": False}
+    flags = {f"{p}_exists": p == "rrs" for p in PRODUCTS} | {f"{p}_implausible_price": False for p in PRODUCTS}
+    hour = {"battery": "OAK", "operating_day": date(2026, 3, 4), **flags}
     start = datetime(2026, 3, 4, 12, tzinfo=UTC)
     # 200 $ a day ahead, bought back for 50 $; what was awarded in real time was worth 60 $
-    sold = {"interval_start": start, "da_usd": 200.0, "rt_award_usd": 60.0, "rt_usd": 10.0}
-    unknown = {"interval_start": start.replace(hour=13), "da_usd": 900.0}
-    write_rows(settings, 2026, "as_revenue", [hour | {"product": "rrs"} | more for more in (sold, unknown)])
+    sold = {"interval_start": start, "rrs_da_usd": 200.0, "rrs_rt_award_usd": 60.0, "rrs_rt_usd": 10.0}
+    unknown = {"interval_start": start.replace(hour=13), "rrs_da_usd": 900.0}
+    write_rows(settings, 2026, "as_revenue", [hour | more for more in (sold, unknown)])
     day = {
         "battery": "OAK",
         "operating_day": date(2026, 3, 4),

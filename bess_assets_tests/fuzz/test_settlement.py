@@ -15,6 +15,7 @@ from bess_assets.second_settlement.board import MONEY
 from bess_assets.second_settlement.compare import handed_in
 from bess_assets.second_settlement.settlement import settle as settle_again
 from bess_assets.second_settlement.source import RollupFiles
+from bess_assets_tests.long_form import result_rows
 from bess_assets_tests.scenario import Row
 from bess_assets_tests.settlement.small import Market, Settled, settle
 from bess_assets_tests.worlds import differences, some
@@ -144,7 +145,7 @@ class _Draw:
 
 
 def _table(settled: Settled, name: str) -> pd.DataFrame:
-    rows = pq.read_table(settled.results / name / f"{settled.year}.parquet").to_pandas()
+    rows = result_rows(settled.results, name, settled.year).to_pandas()
     return rows.sort_values(TABLES[name], ignore_index=True)
 
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from bess_assets.run import STEPS, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import TableEntry
+from bess_assets_tests.long_form import result_rows
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Settled:
 
     def table(self, name: str) -> pd.DataFrame:
         """A result table of the year."""
-        return pq.read_table(self.settings.results / name / f"{self.year}.parquet").to_pandas()
+        return result_rows(self.settings.results, name, self.year).to_pandas()
 
     def findings(self, kind: str) -> dict[str, str]:
         """Detail of each warning of a kind, by dataset or table."""

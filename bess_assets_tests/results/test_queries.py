@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.ercot.products import PRODUCTS
@@ -13,6 +14,7 @@ from bess_assets.errors import NotRefreshedError
 from bess_assets.results import Answer, QueryError, Results, Step
 from bess_assets.tables import TABLES
 from bess_assets_tests.conftest import Worlds
+from bess_assets_tests.long_form import result_rows
 from bess_assets_tests.worlds import World
 
 STREAMS = ("da_energy_usd", "rt_energy_usd", *(f"as_{p}_usd" for p in PRODUCTS))
@@ -27,6 +29,29 @@ def late(worlds: Worlds) -> World:
 
 def close(expected: Any, found: Any) -> bool:
     return bool(pd.isna(expected) and pd.isna(found)) or found == pytest.approx(expected, rel=1e-9, abs=1e-6)
+
+
+# --- SQL
+def test_services_by_product_are_those_of_the_file_row_by_row_and_value_by_value(late: World) -> None:
+    stored = pa.concat_tables(result_rows(late.settings.results, "as_revenue", year) for year in (2025, 2026))
+    order = ", ".join(f"product = '{p}' DESC" for p in PRODUCTS)
+    with Results(late.settings) as results:
+        shown = results.query(f"FROM as_revenue ORDER BY year, battery, {order}, interval_start").to_arrow()
+        hourly = results.query("FROM as_revenue_hourly ORDER BY year, battery, interval_start").to_arrow()
+        sums = results.query(
+            "SELECT sum(da_usd) FROM as_revenue WHERE product = 'rrs' AND year = 2026 AND revenue_usd IS NOT NULL"
+        )
+    assert shown.num_rows == stored.num_rows == len(PRODUCTS) * hourly.num_rows
+    assert set(stored["rt_mcpc_source"].unique().to_pylist()) > {None, "report"}
+    for name in stored.column_names:
+        kind = stored.schema.field(name).type
+        assert shown[name].cast(kind).equals(stored[name]), name
+    files = [pq.read_table(late.settings.results / "as_revenue" / f"{year}.parquet") for year in (2025, 2026)]
+    for name in hourly.column_names:
+        wanted = pa.chunked_array([chunk for file in files for chunk in file[name].chunks])
+        assert hourly[name].cast(wanted.type).equals(wanted), name
+    (rrs,) = sums.rows[0]
+    assert close(late.table("leaderboard", 2026)["as_rrs_da_usd"].sum(), rrs)
 
 
 # --- one battery

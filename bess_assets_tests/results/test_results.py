@@ -10,6 +10,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from bess_assets.ercot.products import PRODUCTS
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results import BEST_DAYS, QueryError, Results
 from bess_assets.settings import Settings, load_settings
@@ -187,18 +188,60 @@ def test_a_name_of_two_batteries_is_not_guessed_but_the_key_itself_is_taken(sett
 def test_sql_sees_every_table_as_a_view_with_the_year_in_front(results: Results) -> None:
     answer = results.query("SELECT year, battery FROM leaderboard WHERE rank = 1 ORDER BY year")
     assert answer.rows == [(2023, "BRAVO"), (2024, "ALPHA_1")]
-    assert set(results.query("SHOW TABLES").column("name")) == set(TABLES)
+    assert set(results.query("SHOW TABLES").column("name")) == {*TABLES, "as_revenue_hourly"}
+
+
+BY_PRODUCT = [column.name for column in TABLES["as_revenue"].by_product]
+
+
+@pytest.mark.parametrize(("view", "columns"), [
+    ("as_revenue", ["battery", "product", "interval_start", "operating_day", *BY_PRODUCT]),
+    ("as_revenue_hourly", ["battery", "interval_start", "operating_day", *(f"{p}_{n}" for n in BY_PRODUCT for p in PRODUCTS)]),
+])  # fmt: skip
+def test_services_are_shown_by_product_and_as_they_are_stored(results: Results, view: str, columns: list[str]) -> None:
+    described = results.query(f"DESCRIBE {view}")
+    assert described.column("column_name") == ["year", *columns] == list(results.query(f"FROM {view}").columns)
+    types = dict(zip(described.column("column_name"), described.column("column_type"), strict=True))
+    kinds = {name: of for name, of in types.items() if name.endswith(("usd", "exists", "mcpc_source"))}
+    assert set(kinds.values()) == {"DOUBLE", "BOOLEAN", "VARCHAR"}
+    assert results.query(f"SELECT count(*) FROM {view.upper()}").rows == [(0,)]
+
+
+def test_services_of_a_version_that_stored_a_row_for_each_product_are_to_be_refreshed(tmp_path: Path) -> None:
+    home = write_home(tmp_path)
+    path = home.results / "as_revenue" / "2023.parquet"
+    path.parent.mkdir()
+    duckdb.sql(f"COPY (SELECT 2023 AS year, 'ALPHA_1' AS battery, 'rrs' AS product, 1.0 AS award_mw) TO '{path}'")
+    with Results(home) as results:
+        for sql in ("FROM as_revenue", "FROM as_revenue_hourly", "SHOW TABLES"):
+            with pytest.raises(NotRefreshedError, match="earlier version") as refused:
+                results.query(sql)
+            assert refused.value.file == str(path)
+            assert "bess refresh 2023" in str(refused.value)
+        assert len(results.query("FROM leaderboard").rows) == 5
+
+
+def _without(home: Settings, column: str) -> None:
+    """Write the board of 2023 as a version did that had no such column."""
+    path = home.results / "leaderboard" / "2023.parquet"
+    rows = pq.read_table(path)
+    assert column in rows.column_names
+    pq.write_table(rows.select([name for name in rows.column_names if name != column]), path)
+    made = {"rows": rows.num_rows, "digest": whole_digest(path)}
+    entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs={}, **made)
+    record_table(home.results, 2023, "leaderboard", entry)
+
+
+def test_a_year_of_a_version_that_lacked_a_column_is_to_be_refreshed(tmp_path: Path) -> None:
+    home = write_home(tmp_path)
+    _without(home, "rank")
+    with Results(home) as results, pytest.raises(QueryError, match=r"rank(.|\n)*earlier version: bess refresh"):
+        results.leaderboard(2023)
 
 
 def test_a_year_of_a_version_that_wrote_no_year_is_read_as_any_other(tmp_path: Path) -> None:
     home = write_home(tmp_path)
-    path = home.results / "leaderboard" / "2023.parquet"
-    rows = pq.read_table(path)
-    pq.write_table(rows.select([name for name in rows.column_names if name != "year"]), path)
-    assert "year" in rows.column_names
-    made = {"rows": rows.num_rows, "digest": whole_digest(path)}
-    entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs={}, **made)
-    record_table(home.results, 2023, "leaderboard", entry)
+    _without(home, "year")
     with Results(home) as results:
         answer = results.query("SELECT year, battery FROM leaderboard WHERE rank = 1 ORDER BY year")
         assert answer.rows == [(2023, "BRAVO"), (2024, "ALPHA_1")]

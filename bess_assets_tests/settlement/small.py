@@ -16,6 +16,7 @@ from bess_assets.settlement.registry import bess_registry
 from bess_assets.store.journal import TableEntry
 from bess_assets.store.paths import RollupFolder
 from bess_assets.tables import TABLES
+from bess_assets_tests.long_form import result_rows
 from bess_assets_tests.scenario import Row, hourly, runs_of_day, write_rollup
 
 GEN, LOAD, ESR, NODE = "OAK_BESS1", "OAK_LD1", "OAK_ESR1", "OAK_RN"
@@ -160,8 +161,9 @@ class Settled:
 
     def rows(self, table: str, **wanted: Any) -> list[Row]:
         """Rows of a result table that have these values; the table is made if it was not."""
-        path = self.settle(_leading_to(table)).results / table / f"{self.year}.parquet"
-        found = pq.read_table(path, filters=[(name, "=", value) for name, value in wanted.items()] or None)
+        found = result_rows(self.settle(_leading_to(table)).results, table, self.year)
+        if wanted:
+            found = found.filter(pq.filters_to_expression([(name, "=", value) for name, value in wanted.items()]))
         rows: list[Row] = found.to_pylist()
         return rows
 

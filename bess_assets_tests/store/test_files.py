@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import StepResult
 from bess_assets.errors import InvariantError, NotRefreshedError, YearBusyError
 from bess_assets.settings import Settings, load_settings
@@ -95,6 +97,18 @@ def test_a_ledger_comes_back_as_grids_labels_and_batteries(tmp_path):
         assert texts == ["smne", "telemetry"]
         np.testing.assert_array_equal(codes, [0, -1, 1])
     assert (written["rows"], written["money_usd"], written["coverage"]) == (6, 14.0, 4 / 6)
+
+
+def test_dollars_and_coverage_of_a_table_by_product_are_those_of_all_products(tmp_path):
+    by_product = (Column("usd", "number", "dollars"), Column("exists", "flag", "exists", required=True))
+    columns = (BATTERY, *(replace(c, name=f"{p}_{c.name}") for c in by_product for p in PRODUCTS))
+    table = replace(SUMMARY, key=("battery",), columns=columns, by_product=by_product)
+    table = replace(table, ledger=True, money="usd", coverage=("usd", "exists"))
+    known = {"regup_usd": [1.0], "rrs_usd": [2.5], "ecrs_usd": [None]}
+    exists = {f"{p}_exists": [p != "regdn"] for p in PRODUCTS}
+    chunk = {c.name: [None] for c in columns} | {"battery": ["A"], **known, **exists}
+    written = write(table, tmp_path / "2024.parquet", chunk, chunk | {"battery": ["B"], "nspin_usd": [-1.0]})
+    assert (written["rows"], written["money_usd"], written["coverage"]) == (2, 6.0, 5 / 8)
 
 
 def test_times_are_stored_as_utc_and_days_as_dates(tmp_path):
@@ -314,6 +328,13 @@ def test_reading_what_was_never_written_says_what_to_do(tmp_path):
     table = ResultTable(BESS_AWARDS, tmp_path / "bess_awards" / "2024.parquet")
     with pytest.raises(NotRefreshedError, match="bess refresh 2024"):
         table.read()
+
+
+def test_reading_columns_that_an_earlier_version_did_not_write_says_what_to_do(tmp_path):
+    path = tmp_path / "money" / "2024.parquet"
+    write(replace(MONEY, columns=MONEY.columns[:-1]), path, {k: v for k, v in hours_of("A").items() if k != "exists"})
+    with pytest.raises(NotRefreshedError, match=r"lacks exists(.|\n)*bess refresh 2024"):
+        ResultTable(MONEY, path).numbers(["da_usd", "exists"], 0)
 
 
 def test_only_ledgers_have_grids_and_text_is_no_number(tmp_path):
