@@ -27,7 +27,7 @@ the reads are timed: each battery's rows filtered out of every rollup. What it t
 _WHY = """\
 ## Why
 
-* **Decoding and encoding are the limit.** Least takes about four times the floor: 40 million rows of result tables are encoded, a file by one thread, since a
+* **Decoding and encoding are the limit.** Least takes about four times the floor: 30 million rows of result tables are encoded, a file by one thread, since a
   Parquet file has one writer. Other codecs and writers gained at most a tenth. A hundred times the speed of CSV is out of reach for that reason alone.
 * **What Polars does not do** is most of the rest: telling batteries from strangers, pairing them with load resources, lines between all readings instead of one
   a quarter-hour, repeats and contradictions, provenance of each row, checks, digests.
@@ -38,8 +38,8 @@ _WHY = """\
 * **One battery after the other.** NumPy is done with a battery's 35,000 quarter-hours before another thread has hold of Python's lock: tables of use and
   attribution took 7.7 to 7.8 processor seconds in two threads, 5.1 to 5.8 in one, and no more wall (three pairs). Days of SCED are worked on in threads.
 * **SCED is decoded once** for registry and dispatch before RTC+B: what the first has placed waits for the second in a file without a name. Day-ahead files are
-  decoded twice, for registry and awards. Labels are decoded more often, whatever the limit, for schemas, runs, the registry's names and the values: stamps of
-  2026 four times and names three, of 2024 once less; a pass over all stamps and names of 2026 takes 0.6 processor seconds.
+  decoded twice, for registry and awards. Labels are decoded more often, whatever the limit: once for schemas, runs and the registry's names, once with the
+  values, and in 2026 once more for the registry's sizes; a pass over all stamps and names of 2026 takes 0.6 processor seconds.
 * **A day more costs a year.** Registry, awards, dispatch and prices are all that is made of rollups, 22 of 39 processor seconds. Reading awards, dispatch and
   prices from their files and writing them again takes 5 of these, so that days of before could spare some 40 % at the very best, with the registry for nothing.
 * **A table is a file**, from which any process can make the next: a price file that changed reads no SCED. What a run has in memory it does not read back.
