@@ -19,11 +19,10 @@ from bess_assets.ercot.products import ATTRIBUTED, PRODUCTS, QUARTER_HOURS_PER_H
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
 from bess_assets.settlement.ancillary import by_product
 from bess_assets.settlement.awards import LIMIT
-from bess_assets.settlement.days import Days
+from bess_assets.settlement.days import Days, by_day, day_groups
 from bess_assets.settlement.energy import da_energy_usd
 from bess_assets.settlement.grid import each_battery
 from bess_assets.settlement.metrics import Period
-from bess_assets.settlement.perfect import by_day, day_groups
 from bess_assets.settlement.prices import PriceGrid
 from bess_assets.settlement.use import out_hours
 

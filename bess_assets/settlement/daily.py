@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from bess_assets.ercot.arrays import BoolArray, FloatArray, distinct
+from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES, TB_HOURS
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
 from bess_assets.settlement.ancillary import stored_days
 from bess_assets.settlement.award_checks import differences, price_verdict
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
-from bess_assets.settlement.days import Days, days_of
+from bess_assets.settlement.days import Days, by_day, day_groups, days_of
 from bess_assets.settlement.dispatch import flow_days
 from bess_assets.settlement.energy import da_energy_usd, energy_days
 from bess_assets.settlement.grid import each_battery
@@ -115,12 +115,11 @@ def top_less_bottom(hourly: FloatArray, hours: int) -> FloatArray:
     return np.where(np.isnan(ordered[..., -1]), np.nan, spread)
 
 
-def _spreads(year: OperatingYear, hourly: FloatArray, hours: int) -> FloatArray:
-    """TBn of each day of the year; days of one length are worked out together."""
-    found = np.empty(year.days)
-    for length in distinct(year.day_hours):
-        days = np.flatnonzero(year.day_hours == length)
-        found[days] = top_less_bottom(hourly[year.day_first_hour[days][:, None] + np.arange(length)], hours)
+def spreads(year: OperatingYear, price: FloatArray, hours: int) -> FloatArray:
+    """TBn of each day of the year, $/MW for n hours, of prices by hour or by quarter-hour."""
+    per_hour, found = len(price) // year.hours, np.empty(year.days)
+    for days in day_groups(year, np.ones(year.days, dtype=bool)):
+        found[days] = top_less_bottom(by_day(year, price, days), hours * per_hour) / per_hour
     return found
 
 
@@ -138,7 +137,7 @@ def price_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             "operating_day": days.numbers,
             **_statistics("da", days, da),
             **_statistics("rt", days, rt),
-            **{f"tb{h}_usd_per_mw": _spreads(year, da, h) for h in TB_HOURS},
+            **{f"tb{h}_usd_per_mw": spreads(year, da, h) for h in TB_HOURS},
             "expected_hours": days.hours,
             "da_known_hours": days.count(~np.isnan(da)),
             "expected_quarter_hours": days.quarter_hours,

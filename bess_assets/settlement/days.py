@@ -3,13 +3,13 @@
 dispatch.py, energy.py and ancillary.py sum their ledgers by day while a battery is at hand; daily.py makes tables of these sums.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
-from bess_assets.ercot.calendar import OperatingYear
+from bess_assets.ercot.calendar import OperatingYear, day_of_number
 from bess_assets.ercot.products import QUARTER_HOURS_PER_HOUR, SOURCES
 from bess_assets.ercot.step import Columns, Inputs
 from bess_assets.settlement.grid import each_battery
@@ -51,6 +51,7 @@ class Days:
         """Work out the days once."""
         self.year = year
         self.numbers = (year.first_day + np.arange(year.days)).astype(np.int32)
+        self.months = np.array([day_of_number(day).month for day in self.numbers.tolist()])
         self.hours = year.day_hours
         self.quarter_hours = QUARTER_HOURS_PER_HOUR * year.day_hours
 
@@ -85,6 +86,20 @@ class Days:
         counts = np.bincount(day + codes + 1, minlength=self.year.days * width).reshape(self.year.days, width)
         none = np.zeros(self.year.days, dtype=np.int64)
         return {word: counts[:, 1 + texts.index(word)] if word in texts else none for word in words}
+
+
+def day_groups(year: OperatingYear, wanted: BoolArray) -> Iterator[IntArray]:
+    """The wanted days of the year, those of one length together."""
+    for length in np.unique(year.day_hours):
+        if len(days := np.flatnonzero(wanted & (year.day_hours == length))):
+            yield days
+
+
+def by_day(year: OperatingYear, values: FloatArray, days: IntArray) -> FloatArray:
+    """Hours or quarter-hours of the year as rows of days of the same length."""
+    per_hour = len(values) // year.hours
+    steps = np.arange(per_hour * year.day_hours[days[0]])
+    return values[per_hour * year.day_first_hour[days][:, None] + steps]
 
 
 def is_one_of(labels: Labels, wanted: Collection[str]) -> BoolArray:

@@ -13,11 +13,10 @@ from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, in_columns, step
-from bess_assets.settlement.daily import top_less_bottom
+from bess_assets.settlement.daily import spreads
 from bess_assets.settlement.days import Days
 from bess_assets.settlement.grid import each_battery
 from bess_assets.settlement.metrics import LEAST_COVERAGE
-from bess_assets.settlement.perfect import by_day, day_groups
 from bess_assets.settlement.prices import PriceGrid, clearing_prices, product_first_hours, ranked
 
 DISCLOSED_AFTER_DAYS = 60
@@ -106,12 +105,6 @@ def opportunity_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     registry = inputs.tables["bess_registry"].read(["duration_hours", "duration_source", "data_through"]).to_pylist()
     of_products = _of_products(inputs, days)
 
-    def spread(price: FloatArray, hours: int) -> FloatArray:
-        per_hour, found = len(price) // year.hours, np.full(year.days, np.nan)
-        for group in day_groups(year, np.ones(year.days, dtype=bool)):
-            found[group] = top_less_bottom(by_day(year, price, group), hours * per_hour) / per_hour
-        return found
-
     def of(n: int, battery: str, expected: slice) -> dict[str, Any]:
         row = registry[n]
         last = day_number(row["data_through"]) - year.first_day
@@ -121,8 +114,8 @@ def opportunity_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         hours = spread_hours(row["duration_hours"], row["duration_source"])
         rt_price, da_price, *_ = prices.of_battery(awards, n)
         columns = {
-            "da_tb_usd_per_mw": spread(da_price[::QUARTER_HOURS_PER_HOUR], hours),
-            "rt_tb_usd_per_mw": spread(rt_price, hours),
+            "da_tb_usd_per_mw": spreads(year, da_price[::QUARTER_HOURS_PER_HOUR], hours),
+            "rt_tb_usd_per_mw": spreads(year, rt_price, hours),
             **of_products,
         }
         numbers = days.numbers[shown]

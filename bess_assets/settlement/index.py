@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from bess_assets.ercot.arrays import FloatArray
-from bess_assets.ercot.calendar import day_number, day_of_number
+from bess_assets.ercot.calendar import day_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
 from bess_assets.settlement.ancillary import by_product
@@ -85,7 +85,7 @@ def index_intervals(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     known = {name: [np.zeros(shape, dtype=bool) for shape in shapes] for name in classes}
     mw = {name: np.zeros(year.days) for name in classes}
     count = {name: np.zeros(year.days, dtype=np.int64) for name in classes}
-    month_of = np.array([day_of_number(number).month for number in days.numbers.tolist()])
+    month_of = days.months
 
     def of(n: int, battery: str, _: slice) -> tuple[str, tuple[FloatArray, FloatArray] | None]:
         return battery, _streams(inputs, n) if battery in members else None

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
-from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
+from bess_assets.ercot.arrays import BoolArray, FloatArray
+from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, MONTH_LONG, PERFECT, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, in_columns, step
 from bess_assets.settlement.ancillary import by_product
 from bess_assets.settlement.daily import expected_days
-from bess_assets.settlement.days import Days
+from bess_assets.settlement.days import Days, by_day, day_groups
 from bess_assets.settlement.energy import da_energy_usd
 from bess_assets.settlement.grid import each_battery
 from bess_assets.settlement.perfect_reserves import corners, worth_usd
@@ -57,20 +57,6 @@ def _sizes(inputs: Inputs) -> list[_Size]:
         efficiency = (own, "measured") if used else (EFFICIENCY_IF_UNKNOWN, "default")
         found.append(_Size(mw or np.nan, mwh or np.nan, *efficiency))
     return found
-
-
-def day_groups(year: OperatingYear, wanted: BoolArray) -> Iterator[IntArray]:
-    """The wanted days of the year, those of one length together."""
-    for length in np.unique(year.day_hours):
-        if len(days := np.flatnonzero(wanted & (year.day_hours == length))):
-            yield days
-
-
-def by_day(year: OperatingYear, values: FloatArray, days: IntArray) -> FloatArray:
-    """Hours or quarter-hours of the year as rows of days of the same length."""
-    per_hour = len(values) // year.hours
-    steps = np.arange(per_hour * year.day_hours[days[0]])
-    return values[per_hour * year.day_first_hour[days][:, None] + steps]
 
 
 def _perfect(year: OperatingYear, prices: FloatArray, size: _Size, wanted: BoolArray) -> FloatArray:
@@ -196,7 +182,7 @@ def perfect_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     year, days, prices, sizes = inputs.year, Days(inputs.year), PriceGrid.of(inputs), _sizes(inputs)
     awards = inputs.tables["bess_awards"]
     table = _DailyTable(inputs, "perfect_daily", [name for pair in PERFECT.values() for name in pair])
-    months = np.array([day_of_number(day).month for day in days.numbers.tolist()])
+    months = days.months
 
     def of(n: int, battery: str, expected: slice) -> list[dict[str, Any]]:
         size, own = sizes[n], table.of(n)

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
-from bess_assets.ercot.calendar import day_number, day_of_number
+from bess_assets.ercot.calendar import day_number
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, TB_HOURS
 from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
 from bess_assets.settlement.ancillary import by_product
 from bess_assets.settlement.awards import LIMIT
-from bess_assets.settlement.daily import top_less_bottom
+from bess_assets.settlement.daily import spreads
 from bess_assets.settlement.days import Days
 from bess_assets.settlement.grid import each_battery
-from bess_assets.settlement.perfect import by_day, day_groups
 from bess_assets.settlement.prices import PriceGrid
 
 OUT_BELOW = 0.5  # of the capacity
@@ -117,22 +116,13 @@ def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     awards, flows, ledger, services = (
         inputs.tables[name] for name in ("bess_awards", "bess_dispatch", "energy_revenue", "as_revenue")
     )
-    months = np.array([day_of_number(day).month for day in days.numbers.tolist()])
+    months = days.months
     month_first_day = np.searchsorted(months, np.arange(1, 14))
     purchases = days.numbers >= day_number(DAM_ESR_FIRST_DAY)
     up = np.array([product != "regdn" for product in PRODUCTS])
 
     def by_month(of_day: FloatArray | IntArray) -> FloatArray:
         return np.asarray(np.add.reduceat(np.nan_to_num(of_day), month_first_day[:-1]))
-
-    def spreads(price: FloatArray, wanted: BoolArray, capacity: float) -> dict[int, FloatArray]:
-        per_hour = len(price) // year.hours
-        found = {hours: np.zeros(year.days) for hours in TB_HOURS}
-        for group in day_groups(year, wanted):
-            of_days = by_day(year, price, group)
-            for hours, values in found.items():
-                values[group] = capacity * top_less_bottom(of_days, hours * per_hour) / per_hour
-        return found
 
     def of(n: int, battery: str, expected: slice) -> list[dict[str, Any]]:
         capacity, size = sizes[n]
@@ -175,8 +165,8 @@ def use_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             whole = (days.count(~np.isnan(money)) == days.quarter_hours) & can & (capacity > 0)
             sums[f"tb_{basis}_days"] = by_month(whole)
             sums[f"tb_{basis}_actual_usd"] = by_month(np.where(whole, days.total(money), 0.0))
-            for hours, values in spreads(price, whole, capacity).items():
-                sums[f"tb{hours}_{basis}_usd"] = by_month(np.where(whole, values, 0.0))
+            for hours in TB_HOURS:
+                sums[f"tb{hours}_{basis}_usd"] = by_month(np.where(whole, capacity * spreads(year, price, hours), 0.0))
         rows = []
         for month in np.unique(months[expected]).tolist():
             own = {name: values[month - 1].item() for name, values in sums.items()}
