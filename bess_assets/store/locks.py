@@ -33,7 +33,7 @@ _LOOK_SECONDS = 0.3  # a look whether a year is busy takes its lock for a moment
 _CONNECT_SECONDS = 10
 _PARTS = {"hostname": "host", "port": "port", "username": "user", "password": "password", "db_name": "dbname"}
 """Of an address in `dagster.yaml`, as Postgres calls them."""
-_guard = threading.Lock()
+_guards: dict[Path, threading.Lock] = {}  # of each lock: one that is waited for keeps no other waiting
 
 
 @contextmanager
@@ -125,7 +125,8 @@ def _held(path: Path, wait_seconds: float) -> Iterator[bool]:
     lock = FileLock(path, thread_local=False, is_singleton=True)
     # Beside the lock file and not in it: some systems forbid reading a locked file. It is read only while the lock is held: a stale one misleads no reader.
     note = path.with_name(f"{path.name}.holder")
-    with _guard:
+    guard = _guards.setdefault(path, threading.Lock())
+    with guard:
         first = not lock.is_locked
         try:
             lock.acquire(timeout=wait_seconds)
@@ -146,7 +147,7 @@ def _held(path: Path, wait_seconds: float) -> Iterator[bool]:
     try:
         yield first
     finally:
-        with _guard:
+        with guard:
             lock.release()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -448,6 +449,24 @@ def test_results_have_a_name_that_lasts_and_no_copy_of_them_shares(settings, tmp
     shutil.copytree(settings.results, tmp_path / "copy")
     copy, other = (load_settings(tmp_path, {"BESS_RESULTS": str(tmp_path / folder)}) for folder in ("copy", "new"))
     assert len({name, name_of_results(copy), name_of_results(other)}) == 3
+
+
+def test_no_other_year_waits_while_a_busy_one_is_waited_for(settings):
+    freed = threading.Event()
+
+    def wait() -> None:
+        with year_lock(settings, 2024, wait_seconds=30):
+            freed.set()
+
+    with held_elsewhere(settings.home, 2024), year_lock(settings, 2025):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        waiting.join(0.3)  # it waits by then
+        with year_lock(settings, 2026):
+            assert year_is_busy(settings, 2025)
+            assert not freed.is_set()
+    waiting.join()
+    assert freed.is_set()
 
 
 def test_a_process_that_holds_a_year_may_take_it_again(settings):
