@@ -387,7 +387,8 @@ class BuiltYear:
         unused = [(label, entry) for label, entry in entries if entry.get("refused") or label not in listed]
         also = sorted(label for label, e in unused if not e.get("refused") and e.get("sha256") in self.taken)
         refused = sorted((label, entry["refused"]) for label, entry in unused if entry.get("refused"))
-        if not (self._new or self._before or refused):
+        unlisted = self._before is None and self.path.is_file()  # its reports are gone: nothing new may vouch for it
+        if not (self._new or self._before or refused) or (unlisted and not self._new):
             return False
         problems = [{"file": label, "problem": problem} for label, problem in refused]
         self.manifest |= {"also": also, "refused": problems, "reports": self._reports}

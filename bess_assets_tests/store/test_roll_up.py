@@ -420,6 +420,19 @@ def test_a_rollup_or_manifest_that_is_not_as_it_was_written_is_built_again_from_
     assert not one(roll_up(reports, built)).changed
 
 
+@pytest.mark.parametrize("damaged", [manifest_path, lambda rollup: rollup])
+def test_a_damaged_rollup_whose_reports_are_gone_is_not_vouched_for_by_a_refused_report(reports, built, damaged):
+    put(reports / GEN, awards(award(DAY, 1)))
+    roll_up(reports, built)
+    (reports / GEN).unlink()
+    put(reports / "60d_DAM_Gen_Resource_Data-06-MAR-24.csv", "")
+    path = damaged(path_in(built))
+    path.write_bytes(path.read_bytes()[:-1])
+    before = {file: file.read_bytes() for file in (path_in(built), manifest_path(path_in(built)))}
+    assert roll_up(reports, built).built == []
+    assert {file: file.read_bytes() for file in before} == before
+
+
 @pytest.mark.parametrize("order", [("dated", "unpacked"), ("unpacked", "dated"), ("both",)])
 def test_an_edition_that_only_its_files_time_dates_stands_behind_a_dated_one_and_both_are_named(reports, built, order):
     dated = "cdr.00012331.0000000000000000.20240520.123000000.DAMSPNP4190_csv.zip"
