@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,11 +15,6 @@ from bess_assets.store.files import ResultTable
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES, Table
 
-if TYPE_CHECKING:
-    from bess_assets.results.engine import Engine
-
-# Timeout of a check's question: that of the user's queries would fail a year of real size on a busy machine.
-_QUESTION_SECONDS = 600.0
 DOUBTFUL = 0.01
 """Share of the fleet that a check which did not pass casts doubt on, where it does not say its own."""
 
@@ -70,19 +64,11 @@ class Judged:
         Raises:
             BessError: a file is damaged, or the question takes too long or too much memory.
         """
-        from bess_assets.results.engine import as_rows, literal  # noqa: PLC0415  duckdb: `bess status` knows checks without it
+        from bess_assets.results.engine import as_rows, engine_of_refresh, literal  # noqa: PLC0415  duckdb: `bess status` knows checks without it
 
         names = {name: as_rows(table, f"read_parquet({literal(self.path(name))})") for name, table in TABLES.items()}
-        (answer,) = _engine(self.settings).ask(sql.format(**names))
+        (answer,) = engine_of_refresh(self.settings).ask(sql.format(**names))
         return list(answer.rows)
-
-
-@lru_cache(maxsize=1)
-def _engine(settings: Settings) -> "Engine":
-    # One for all tables of a refresh: opening DuckDB takes longer than most questions.
-    from bess_assets.results.engine import Engine  # noqa: PLC0415
-
-    return Engine(replace(settings, query_timeout_seconds=max(settings.query_timeout_seconds, _QUESTION_SECONDS)))
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,17 @@ A *class* is the duration class of a battery. Money, coverage and medians are th
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-import duckdb
 import pyarrow.compute as pc
 
 from bess_assets.checks.published import published_of
 from bess_assets.ercot.products import ATTRIBUTED, PRODUCTS
 from bess_assets.report.content import STREAMS, Content, Row
 from bess_assets.results import Results
-from bess_assets.results.engine import literal, read
+from bess_assets.results.engine import engine_of_refresh, literal, read
 from bess_assets.results.intervals import NET_MW
 from bess_assets.settings import Settings
 from bess_assets.settlement import groups, metrics
@@ -108,9 +106,9 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
     """For each of these batteries its years: row of the board, place in its class, months, estimate, differences from its median, best and worst days."""
     wanted = dict.fromkeys(names)
     found: dict[str, Any] = {name: {"battery": name, "years": []} for name in wanted}
-    with Results(settings, cache_entries=0) as results, _database(settings) as db:
+    with Results(settings, cache_entries=0) as results:
         for content in contents:
-            places, days = _places_in_class(content.board), _days_by_battery(db, settings, content.year, wanted)
+            places, days = _places_in_class(content.board), _days_by_battery(settings, content.year, wanted)
             months = _months(results, content, wanted)
             estimates, differences = _estimates(content, wanted), _differences(content, wanted)
             for row in (row for row in content.board if row["battery"] in wanted):
@@ -131,13 +129,6 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
                     }
                 )
     return found
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={"threads": settings.threads, "memory_limit": f"{settings.memory_limit_bytes}B"}) as db:
-        db.execute("SET TimeZone = 'UTC'")
-        yield db
 
 
 def _months(results: Results, content: Content, names: Collection[str]) -> defaultdict[str, list[list[Any]]]:
@@ -189,9 +180,7 @@ def _places_in_class(board: Sequence[Row]) -> dict[str, tuple[int, int]]:
     return {name: (place, len(own)) for own in by_class.values() for place, name in enumerate(own, start=1)}
 
 
-def _days_by_battery(
-    db: duckdb.DuckDBPyConnection, settings: Settings, year: int, names: Iterable[str]
-) -> defaultdict[str, list[Any]]:
+def _days_by_battery(settings: Settings, year: int, names: Iterable[str]) -> defaultdict[str, list[Any]]:
     """Best and worst days of each battery: kind, day, dollars and MWh, then its quarter-hours where the ledgers are there."""
     files = {
         name: require(settings.results, name, year)[year]
@@ -200,18 +189,21 @@ def _days_by_battery(
     }
     mine = f"battery IN ({', '.join(map(literal, names))})"
     chosen = (
-        f"SELECT battery, operating_day, settlement_point, {', '.join(_DAY)}, "
+        f"WITH chosen AS (SELECT battery, operating_day, settlement_point, {', '.join(_DAY)}, "
         "row_number() OVER (PARTITION BY battery ORDER BY total_usd DESC, operating_day) AS best, "
         f"row_number() OVER (PARTITION BY battery ORDER BY total_usd, operating_day) AS worst FROM {read([files['daily_revenue']])} "
-        f"WHERE {mine} AND total_usd IS NOT NULL QUALIFY best <= {DAYS_SHOWN} OR worst <= {DAYS_SHOWN}"
+        f"WHERE {mine} AND total_usd IS NOT NULL QUALIFY best <= {DAYS_SHOWN} OR worst <= {DAYS_SHOWN}) "
     )
-    db.execute(f"CREATE OR REPLACE TEMP TABLE chosen AS {chosen}")
-    intervals: dict[tuple[str, Any], list[tuple[Any, ...]]] = {}
-    if len(files) == 4:
-        for key, rows in groupby(db.execute(_intervals(files, mine)).fetchall(), key=lambda row: row[:2]):
-            intervals[key] = [row[2:] for row in rows]
+    of_days = [_intervals(files, mine)] if len(files) == 4 else []
+    statements = ("FROM chosen ORDER BY battery, best", *of_days)
+    days, *quarters = engine_of_refresh(settings).ask(*(chosen + statement for statement in statements))
+    intervals = {
+        key: [row[2:] for row in rows]
+        for answer in quarters
+        for key, rows in groupby(answer.rows, key=lambda row: row[:2])
+    }
     found = defaultdict[str, list[Any]](list)
-    for battery, day, _, *rest in db.execute("FROM chosen ORDER BY battery, best").fetchall():
+    for battery, day, _, *rest in days.rows:
         *money, best, worst = rest
         quarter_hours = intervals.get((battery, day))
         places = [place if place <= DAYS_SHOWN else None for place in (best, worst)]
@@ -263,15 +255,12 @@ def indices(settings: Settings, contents: Sequence[Content]) -> dict[str, Any]:
     Figures of others are left out beside made-up data.
     """
     found = []
-    with _database(settings) as db:
-        for content in contents:
-            year = content.year
-            others = (
-                [] if content.made_up else [o for months in (True, False) for o in published_of(year, months=months)]
-            )
-            published = [[one.month, one.low_usd_per_kw_month, one.high_usd_per_kw_month, one.basis] for one in others]
-            days = _index_days(db, settings, year)
-            found.append({"year": year, "rows": _index_rows(content), "published": published, "days": days})
+    for content in contents:
+        year = content.year
+        others = [] if content.made_up else [o for months in (True, False) for o in published_of(year, months=months)]
+        published = [[one.month, one.low_usd_per_kw_month, one.high_usd_per_kw_month, one.basis] for one in others]
+        days = _index_days(settings, year)
+        found.append({"year": year, "rows": _index_rows(content), "published": published, "days": days})
     return {"columns": _INDEX, "published_columns": _PUBLISHED, "years": found}
 
 
@@ -292,7 +281,7 @@ def _index_rows(content: Content) -> list[list[Any]]:
     return [[round(row[c], 4) if isinstance(row[c], float) else row[c] for c in _INDEX] for row in rows]
 
 
-def _index_days(db: duckdb.DuckDBPyConnection, settings: Settings, year: int) -> dict[int, list[list[float | None]]]:
+def _index_days(settings: Settings, year: int) -> dict[int, list[list[float | None]]]:
     """Dollars per kW of the fleet by month: energy, then services, of each of 96 quarter-hours of the day, summed over the days but those of clock changes.
 
     None where nothing is known.
@@ -301,16 +290,16 @@ def _index_days(db: duckdb.DuckDBPyConnection, settings: Settings, year: int) ->
         return {}
     energy = _sum_of_known(("da_energy_usd_per_kw", "rt_energy_usd_per_kw"))
     services = _sum_of_known(f"as_{p}_usd_per_kw" for p in PRODUCTS)
-    rows = db.execute(
+    (answer,) = engine_of_refresh(settings).ask(
         "SELECT month(operating_day) AS month, place, sum(energy), sum(services) FROM ("
         "SELECT operating_day, row_number() OVER (PARTITION BY operating_day ORDER BY interval_start) AS place, "
         "count(*) OVER (PARTITION BY operating_day) AS length, "
         f"{energy} AS energy, {services} AS services "
         f"FROM {read([require(settings.results, 'index_intervals', year)[year]])} WHERE class = 'fleet' AND usd_per_kw IS NOT NULL"
         f") WHERE length = {_QUARTER_HOURS} GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
+    )
     found: dict[int, list[list[float | None]]] = {}
-    for month, place, *usd in rows:
+    for month, place, *usd in answer.rows:
         own = found.setdefault(month, [[None] * _QUARTER_HOURS for _ in usd])
         for stream, value in zip(own, usd, strict=True):
             stream[place - 1] = _rounded(value, 6)

@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -25,6 +27,8 @@ Step = Literal["day", "month", "year"]
 
 LONGEST_SQL = 100_000
 """Characters of a user's question: parsing heeds no interrupt, and 10 million of them take it 20 s."""
+_REFRESH_SECONDS = 600.0
+"""The timeout of the user's questions would fail a check of a year of real size on a busy machine."""
 LOOK_SECONDS = 0.02
 """Between two looks at the memory of this process while a user's question is worked on."""
 _ROWS_AT_ONCE, _FETCHED = 8192, 256
@@ -153,6 +157,12 @@ class Engine:
                 )
                 self._connection = connection
             return self._connection
+
+
+@lru_cache(maxsize=1)
+def engine_of_refresh(settings: Settings) -> Engine:
+    """The engine that checks and the site ask, whose questions may take longer; one for all of them: opening DuckDB takes longer than most of these."""
+    return Engine(replace(settings, query_timeout_seconds=max(settings.query_timeout_seconds, _REFRESH_SECONDS)))
 
 
 class _Clock:
