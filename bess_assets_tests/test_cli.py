@@ -270,6 +270,7 @@ def test_a_month_is_named_in_the_title_and_one_without_rows_is_said_to_be_so(bes
     (["leaderboard", "2024", "--from", "2024-01-03", "--to", "2024-01-04"], "go together"),
     (["leaderboard", "--from", "2024-01-03", "--to", "2025-01-04"], "Run: bess refresh 2025"),
     (["leaderboard", "--from", "2024-13-03", "--to", "2025-01-04"], "no day"), (["battery", "ALPHA"], "ALPHA_1"),
+    (["battery", "ALPHA_1", "2024", "--day", "2023-05-01"], "2023-05-01 is no day of 2024"),
     (["battery", "ALPHA_1", "2022"], "Run: bess refresh 2022"),
     (["sql", "DROP TABLE leaderboard"], "one SELECT statement"),
     (["sql", "SELECT nonsense FROM leaderboard"], "nonsense"), (["refresh", "2024-2021"], "runs backwards"),

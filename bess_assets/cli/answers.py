@@ -13,7 +13,8 @@ from bess_assets.cli import FORMAT, YEAR, Format, Options, command, show
 from bess_assets.cli.render import bold, echo_warning, paragraph, reasons, table
 from bess_assets.ercot.products import ATTRIBUTED, PRODUCT_NAMES, PRODUCTS, TB_HOURS
 from bess_assets.errors import BessError
-from bess_assets.results import Answer, BatteryAnswer, Results
+from bess_assets.results import Answer, BatteryAnswer, QueryError, Results
+from bess_assets.results.asked import day_of
 from bess_assets.settings import Settings
 from bess_assets.store.listing import last_problem, made_up_note, nothing_yet, yearly_files
 from bess_assets.text import Column, decimals, listed, money, number, one_line, percent
@@ -394,6 +395,8 @@ def battery(options: Options, name: str, year: int | None, day: str | None, form
     """
     settings = options.settings()
     if day:
+        if year not in {None, day_of(day).year}:
+            raise QueryError(f"{day} is no day of {year}.", expected=f"a day of {year}, or no year beside --day")
         with Results(settings) as results:
             answer = results.battery_intervals(name, day)
         lines, note = _day_lines(answer, name, day), made_up_note(settings, [int(day[:4])])

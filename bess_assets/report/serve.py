@@ -211,7 +211,11 @@ def _schema(annotation: Any) -> dict[str, Any]:
         }
     if annotation is date:
         return {"type": "string", "format": "date"}
-    return {"type": {int: "integer", float: "number"}.get(annotation, "string")}
+    return {"type": {bool: "boolean", int: "integer", float: "number"}.get(annotation, "string")}
+
+
+_FLAGS = {"true": True, "false": False}
+_WORDS = {"boolean": "true or false", "integer": "a whole number", "number": "a number", "object": "name:value"}
 
 
 def _value(name: str, text: str, kind: Mapping[str, Any]) -> Any:
@@ -221,15 +225,16 @@ def _value(name: str, text: str, kind: Mapping[str, Any]) -> Any:
             key, mark, value = text.partition(":")
             if mark:
                 return key, value
+        elif expected == "boolean":
+            if text in _FLAGS:
+                return _FLAGS[text]
         elif expected in {"integer", "number"}:
             return int(text) if expected == "integer" else float(text)
         elif text in kind.get("enum", (text,)):
             return text
     except ValueError:
         pass
-    wanted = {"integer": "a whole number", "number": "a number", "object": "name:value"}.get(
-        expected
-    ) or f"one of {', '.join(map(str, kind['enum']))}"
+    wanted = _WORDS.get(expected) or f"one of {', '.join(map(str, kind['enum']))}"
     raise QueryError(f"{name} cannot be {text!r}.", expected=wanted)
 
 

@@ -53,6 +53,18 @@ def year_of(year: Year) -> int:
         raise QueryError(f"{year!r} is no year.", expected="a year such as 2024") from error
 
 
+def refuse_month(month: int | None) -> None:
+    """QueryError if a month is none."""
+    if month is not None and month not in range(1, 13):
+        raise QueryError(f"There is no month {month}.", expected="a month from 1 to 12")
+
+
+def refuse_period(by: str, periods: Sequence[str] = ("day", "month", "year")) -> None:
+    """QueryError if an answer has no rows of such periods."""
+    if by not in periods:
+        raise QueryError(f"There are no rows by {by!r}.", expected=f"one of {', '.join(periods)}")
+
+
 def days_of(first: date | str, last: date | str) -> tuple[date, date]:
     """The first and the last of some days."""
     begin, end = day_of(first), day_of(last)

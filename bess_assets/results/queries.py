@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results.answers import Answer, BatteryAnswer, QueryError, marked, with_mark
-from bess_assets.results.asked import Year, day_of, days_of, key_of, known_name, refuse_no_rows, shown, year_of
+from bess_assets.results.asked import (
+    Year,
+    day_of,
+    days_of,
+    key_of,
+    known_name,
+    refuse_month,
+    refuse_no_rows,
+    refuse_period,
+    shown,
+    year_of,
+)
 from bess_assets.results.cache import AnswerCache, CacheInfo
 from bess_assets.results.engine import PERIODS, Engine, Step, literal, read, refuse_long, rows_of, tables_in, with_year
 from bess_assets.results.statements import (
@@ -151,8 +162,7 @@ class Results:
             why: add the columns of `attribution` and `use`, and of `perfect` where that was made.
         """
         year = year_of(year)
-        if month is not None and not 1 <= month <= 12:
-            raise QueryError(f"There is no month {month}.", expected="a month from 1 to 12")
+        refuse_month(month)
         (board,) = self._required("leaderboard" if month is None else "leaderboard_monthly", year)
         earlier = self._earlier(board.parent.name, year)
         of_month = "" if month is None else f" AND month = {int(month)}"
@@ -226,6 +236,7 @@ class Results:
         Columns: those of the table index. A class is 1h, 1.5h, 2h or 4h (duration), as, energy or hybrid (strategy), or a zone of the battery table; its
         full name does as well.
         """
+        refuse_period(by)
         files = self._required("index", year)
         on = f" AND basis = {literal(basis)}" if basis else ""
         where = f"class = {literal(class_of(of, self._classes(files)))} AND period = {literal(by)}{on}"
@@ -310,6 +321,7 @@ class Results:
         self, names: Sequence[str], year: Year | None = None, *, by: Literal["month", "year"] = "year"
     ) -> Answer:
         """Batteries side by side: their rows of the yearly or monthly leaderboards, with the year in front, by period and then in the order named."""
+        refuse_period(by, ("month", "year"))
         if not names:
             raise QueryError("No battery was named.", expected="one name or more")
         listed = ", ".join(map(literal, dict.fromkeys(self._key(name, year) for name in names)))
@@ -415,6 +427,7 @@ class Results:
         """Revenue of a battery by stream and period: day-ahead and real-time energy, each ancillary service, their totals, and coverage."""
         from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 
+        refuse_period(by)
         files = self._required("daily_revenue", year)
         mine = f"battery = {literal(self._key(name, year))}"
         return self._answer(
@@ -474,6 +487,7 @@ class Results:
         """
         from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 
+        refuse_period(by)
         days = self._required("daily_revenue", year)
         board = {"month": "leaderboard_monthly", "year": "leaderboard"}.get(by)
         boards = self._required(board, year) if board else ()
@@ -486,6 +500,7 @@ class Results:
         Means and shares weigh days by their known prices. TBn is null where no day has all its hours; `tb_days` says how many have. `points` are names
         as ERCOT spells them, in any case; None takes all of them, by month or year.
         """
+        refuse_period(by)
         if points is None and by == "day":
             raise QueryError(
                 "Days of every settlement point are too many for one answer.",
@@ -544,12 +559,15 @@ class Results:
         self, statement: Callable[..., str], table: str, year: Year, month: int | None, name: str | None, by: str
     ) -> Answer:
         """Rows of a table of batteries and months, summed."""
+        refuse_month(month)
+        refuse_period(by, ("month", "year"))
         files, battery = self._required(table, year), None if name is None else self._key(name, year)
         sql = f"{statement(files, month, battery, by_month=by == 'month')} ORDER BY ALL"
         return self._rows(sql, files, [year_of(year)])
 
     def _stored(self, table: str, year: Year, month: int | None, name: str | None) -> Answer:
         """Rows of a table of batteries as they are stored, in the order of its first two columns."""
+        refuse_month(month)
         files = self._required(table, year)
         of = [] if name is None else [f"battery = {literal(self._key(name, year))}"]
         of += [] if month is None else [f"month = {int(month)}"]

@@ -110,6 +110,7 @@ def test_every_method_has_its_address_and_parameters_in_the_openapi_description(
     ("leaderboard", {"year": "2026", "colour": "red"}, 400, "leaderboard takes no colour."),
     ("leaderboard", {"year": "2026", "month": "may"}, 400, "month cannot be 'may'."),
     ("leaderboard", {"year": "2026", "where": "owner"}, 400, "where cannot be 'owner'."),
+    ("leaderboard", {"year": "2026", "why": "perhaps"}, 400, "why cannot be 'perhaps'."),
     ("fleet", {"by": "week"}, 400, "by cannot be 'week'."),
     ("leaderboard", {"year": "1999"}, 404, "1999 has no leaderboard yet."),
     ("battery", {"name": "NOBODY"}, 400, "NOBODY"),
@@ -121,6 +122,11 @@ def test_what_cannot_be_answered_says_so_with_what_was_expected(address, questio
     assert set(answer.json()) >= {"problem", "file", "expected", "remedy"}
     assert problem in answer.json()["problem"]
     assert answer.json()["expected"] or answer.json()["remedy"]
+
+
+def test_a_flag_is_on_only_where_it_is_true(address: str) -> None:
+    off, on = (ask(address, "leaderboard", year=2025, why=why).json()["columns"] for why in ("false", "true"))
+    assert set(on) - set(off) >= {"availability", "median_usd"}
 
 
 def test_what_a_page_elsewhere_sends_is_refused_and_every_answer_has_a_strict_policy(address: str) -> None:

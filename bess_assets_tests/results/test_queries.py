@@ -185,6 +185,21 @@ def test_batteries_are_compared_in_the_order_named_and_once_each(results: Result
     assert (months.column("month")[:2], months.column("battery")[:2]) == ([1, 1], named)
 
 
+def test_a_month_or_a_period_that_is_none_is_refused_by_every_question(results: Results) -> None:
+    for ask in (results.leaderboard, results.use, results.attribution, results.perfect, results.estimate):
+        with pytest.raises(QueryError, match="no month 13"):
+            ask(2024, 13)
+    named = {"name": "ALPHA_1"}
+    for ask, parameters in (
+        *((ask, {"year": 2024}) for ask in (results.use, results.attribution, results.perfect, results.index)),
+        *((ask, {}) for ask in (results.fleet, results.node_prices)),
+        (results.compare, {"names": ["ALPHA_1"]}),
+        (results.product_stack, named),
+    ):
+        with pytest.raises(QueryError, match="no rows by 'week'"):
+            ask(**parameters, by="week")
+
+
 def test_comparing_a_stranger_or_nobody_is_refused(results: Results) -> None:
     with pytest.raises(QueryError, match="BRAVO"):
         results.compare(["ALPHA_1", "BRAVOO"])
