@@ -9,7 +9,9 @@ from typing import Any
 import dagster as dg
 
 from bess_assets.assets.resources import Warehouse, check_spec
-from bess_assets.checks.freshness import DISCLOSURE_LAG_DAYS, GRACE_DAYS, freshness, now_central
+from bess_assets.checks.freshness import GRACE_DAYS, freshness
+from bess_assets.ercot.calendar import now_central
+from bess_assets.ercot.products import DISCLOSURE_LAG_DAYS
 from bess_assets.errors import InputError
 from bess_assets.text import markdown_table, markdown_text
 

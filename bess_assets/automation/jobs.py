@@ -14,7 +14,8 @@ from bess_assets.assets.checks import data_are_as_recent_as_ercot_discloses, mat
 from bess_assets.assets.data import ercot_reports
 from bess_assets.assets.resources import Warehouse, operating_years, partition_exists
 from bess_assets.automation.runs import is_at_work, refresh_request
-from bess_assets.checks.freshness import CENTRAL, board_dates, is_due, is_final
+from bess_assets.checks.freshness import board_dates, is_due, is_final
+from bess_assets.ercot.calendar import CENTRAL
 from bess_assets.run import MERGES
 from bess_assets.settings import Settings
 from bess_assets.store.status import new_reports, plan_year, years_available, years_known

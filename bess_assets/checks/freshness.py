@@ -1,28 +1,18 @@
-"""Whether a year is fresh, stale or final, by the clock and by ERCOT's delay of 60 days; the one module that looks at the clock."""
+"""Whether a year is fresh, stale or final, on a day, by ERCOT's delay of 60 days."""
 
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from bess_assets.ercot.products import DISCLOSURE_LAG_DAYS
 from bess_assets.results.engine import Engine, read
 from bess_assets.settings import Settings
 from bess_assets.store.paths import result_path
-
-CENTRAL = ZoneInfo("America/Chicago")
-
-DISCLOSURE_LAG_DAYS = 60
-"""ERCOT discloses a day's awards and dispatch 60 days after it."""
 
 GRACE_DAYS = 5
 """Days that a disclosure, or its download, may be late before a year counts as stale."""
 
 _DELAY = timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)
-
-
-def now_central() -> datetime:
-    """Now, in Central time, in which ERCOT's days are counted."""
-    return datetime.now(UTC).astimezone(CENTRAL)
 
 
 def board_dates(settings: Settings, year: int) -> tuple[date, bool] | None:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from bess_assets.checks.causes import MOST_SHOWN, causes_of_years
 from bess_assets.cli import Options, all_years, command, long_work, parse_years, years_argument
 from bess_assets.cli.render import echo, echo_warning, paragraph, table
 from bess_assets.cli.status import by_state, cause_lines, warn_of_unused
+from bess_assets.ercot.calendar import now_central
 from bess_assets.ercot.step import some
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
@@ -171,7 +171,7 @@ def refresh(options: Options, years: list[int], only: State | None, dry_run: boo
 
 def refuse_other_years(years: Iterable[int]) -> None:
     """BessError if one of the years is before the first that can be settled, or still to come."""
-    last = datetime.now(tz=UTC).year
+    last = now_central().year
     if others := [year for year in years if not FIRST_YEAR <= year <= last]:
         raise BessError(f"{others[0]} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
 

@@ -28,6 +28,11 @@ AMBIGUOUS = -2
 """Position of a label of the repeated hour that nothing tells apart."""
 
 
+def now_central() -> datetime:
+    """Now, in Central time, in which ERCOT's days are counted."""
+    return datetime.now(CENTRAL)
+
+
 def day_number(day: date) -> int:
     """Days since 1970-01-01, as Arrow's date32 stores it."""
     return (day - _EPOCH).days

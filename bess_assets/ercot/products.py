@@ -52,6 +52,9 @@ ATTRIBUTED = {
 }
 """Terms of the table attribution, and of which dollars each is the difference."""
 
+DISCLOSURE_LAG_DAYS = 60
+"""ERCOT discloses what each resource did so many days after the operating day; the files are named after the day on which it does."""
+
 TB_HOURS = (1, 2, 4)
 """Hours of the top-bottom spreads."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.products import DISCLOSURE_LAG_DAYS
 
 Kind = Literal["day", "history", "correction"]
 
@@ -71,7 +72,7 @@ class Publication:
         return [first + timedelta(days=n) for n in range((min(date(year, 12, 31), last) - first).days + 1)]
 
 
-_DAY_AHEAD, _SIXTY_DAYS, _INTERVAL = timedelta(days=-1), timedelta(days=60), timedelta(minutes=15)
+_DAY_AHEAD, _SIXTY_DAYS, _INTERVAL = timedelta(days=-1), timedelta(days=DISCLOSURE_LAG_DAYS), timedelta(minutes=15)
 PUBLICATIONS = (
     Publication(
         "NP3-966-ER", 13051, "60-Day DAM Disclosure Reports",

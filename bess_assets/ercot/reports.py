@@ -25,10 +25,9 @@ from xml.etree.ElementTree import ParseError
 
 from bess_assets.ercot.calendar import CENTRAL
 from bess_assets.ercot.datasets import DATASETS, Dataset, normal_heading
+from bess_assets.ercot.products import DISCLOSURE_LAG_DAYS
 from bess_assets.ercot.spreadsheets import plain_csv
 
-PUBLICATION_LAG_DAYS = 60
-"""A 60-day disclosure is named after the day of its publication: delivery and 60 days."""
 LARGEST_MEMBER_BYTES = 16 * 2**30
 """A ZIP member that claims more is refused: a whole year of the largest report as one CSV has about 12 GB."""
 LARGEST_RATIO = 1_000
@@ -535,5 +534,5 @@ def day_named(name: str, dataset: Dataset | None) -> date | None:
                 # a plan is named after the day that it is for, a 60-day disclosure and its ZIP after the day of publication
                 published = "b" in spelling or _POST_TIME.search(name)
                 lag = published and (dataset is None or dataset.sixty_day)
-                return day - timedelta(days=PUBLICATION_LAG_DAYS) if lag else day
+                return day - timedelta(days=DISCLOSURE_LAG_DAYS) if lag else day
     return None

@@ -11,7 +11,7 @@ import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
-from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
+from bess_assets.ercot.products import DISCLOSURE_LAG_DAYS, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, in_columns, step
 from bess_assets.settlement.daily import spreads
 from bess_assets.settlement.days import Days
@@ -19,8 +19,6 @@ from bess_assets.settlement.grid import each_battery
 from bess_assets.settlement.metrics import LEAST_COVERAGE
 from bess_assets.settlement.prices import PriceGrid, clearing_prices, product_first_hours, ranked
 
-DISCLOSED_AFTER_DAYS = 60
-"""What a battery did is published so many days after the operating day."""
 WINDOW_DAYS = 60
 """Disclosed days that an estimate rests on."""
 LEAST_DAYS = 20
@@ -74,7 +72,7 @@ def earned_mw(usd: FloatArray, offered: FloatArray, known: BoolArray) -> tuple[F
 
     def in_window(values: FloatArray) -> FloatArray:
         counted = np.where(known.reshape(-1, *[1] * (values.ndim - 1)), values, 0.0)
-        behind = np.concatenate([np.zeros((DISCLOSED_AFTER_DAYS + WINDOW_DAYS - 1, *values.shape[1:])), counted])
+        behind = np.concatenate([np.zeros((DISCLOSURE_LAG_DAYS + WINDOW_DAYS - 1, *values.shape[1:])), counted])
         return np.asarray(sum(behind[n : n + len(values)] for n in range(WINDOW_DAYS)))
 
     dollars, opportunity = in_window(usd), in_window(offered)
@@ -109,7 +107,7 @@ def opportunity_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         row = registry[n]
         last = day_number(row["data_through"]) - year.first_day
         # one that is expected no longer has left
-        end = min(last + 1 + DISCLOSED_AFTER_DAYS, year.days) if expected.stop == last + 1 else expected.stop
+        end = min(last + 1 + DISCLOSURE_LAG_DAYS, year.days) if expected.stop == last + 1 else expected.stop
         shown = slice(expected.start, end)
         hours = spread_hours(row["duration_hours"], row["duration_source"])
         rt_price, da_price, *_ = prices.of_battery(awards, n)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import bess_assets
-from bess_assets.ercot.calendar import CENTRAL
+from bess_assets.ercot.calendar import now_central
 from bess_assets.ercot.client import BrokenOffError, Client
 from bess_assets.ercot.publications import Document, Publication, publications_of
 from bess_assets.ercot.reports import UNPACKING_ERRORS, open_reports, recognise
@@ -20,7 +20,7 @@ _BEGINNING_BYTES = 2**16
 
 def check_lines(settings: Settings, datasets: Collection[str] = ()) -> Iterator[str]:
     """A block to paste into a bug report: versions, the login, and of each report what its list and its newest document hold."""
-    client, now = open_client(settings), datetime.now(CENTRAL).replace(tzinfo=None)
+    client, now = open_client(settings), now_central().replace(tzinfo=None)
     yield f"bess {bess_assets.__version__}, Python {platform.python_version()}, {platform.system()}, {now:%Y-%m-%d %H:%M} Central"
     if client.credentials is None:
         yield "no credentials: the public list"

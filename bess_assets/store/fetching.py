@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from bess_assets.ercot.calendar import CENTRAL
+from bess_assets.ercot.calendar import now_central
 from bess_assets.ercot.client import MOST_IN_A_BATCH, Addresses, BrokenOffError, Client, Credentials
 from bess_assets.ercot.publications import (
     Document,
@@ -250,7 +250,7 @@ def fetch(
             expected="a folder of this machine",
             remedy="Fetch into a folder, and copy the files from there into the store.",
         )
-    client, now = open_client(settings), datetime.now(CENTRAL).replace(tzinfo=None)
+    client, now = open_client(settings), now_central().replace(tzinfo=None)
     with ExitStack() as held:
         if not dry_run:
             held.enter_context(fetch_lock(settings))
@@ -323,7 +323,7 @@ class There:
 
 def documents_there(settings: Settings, year: int) -> list[There]:
     """The documents that are there for a year, by report."""
-    known, now, found = known_documents(settings), datetime.now(CENTRAL).replace(tzinfo=None), []
+    known, now, found = known_documents(settings), now_central().replace(tzinfo=None), []
     for publication in publications_of([year]):
         sizes = known[publication.emil]
         documents = documents_of_year(publication, year, list(sizes))

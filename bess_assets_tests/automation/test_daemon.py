@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.automation.dagster_home import LOCATION
-from bess_assets.checks.freshness import now_central
+from bess_assets.ercot.calendar import now_central
 from bess_assets.refresh import refresh_years
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate

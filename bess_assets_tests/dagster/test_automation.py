@@ -26,8 +26,9 @@ from bess_assets.automation.jobs import (
 )
 from bess_assets.automation.runs import is_at_work, refresh_request
 from bess_assets.automation.sensors import look, raise_alarm
-from bess_assets.checks.freshness import CENTRAL, freshness, is_final
+from bess_assets.checks.freshness import freshness, is_final
 from bess_assets.definitions import build_defs
+from bess_assets.ercot.calendar import CENTRAL
 from bess_assets.refresh import materialize, open_instance
 from bess_assets.settings import CREDENTIALS, Settings, load_settings
 from bess_assets.store.journal import read_run

@@ -18,8 +18,8 @@ import pytest
 from bess_assets.assets.resources import Warehouse
 from bess_assets.automation.jobs import schedules
 from bess_assets.automation.sensors import look
-from bess_assets.checks.freshness import CENTRAL
 from bess_assets.definitions import build_defs
+from bess_assets.ercot.calendar import CENTRAL
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.refresh import open_instance, refresh_years
 from bess_assets.settings import Settings, load_settings
