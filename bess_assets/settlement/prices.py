@@ -18,7 +18,7 @@ from bess_assets.ercot.footers import has_column
 from bess_assets.ercot.parsing import read_rows
 from bess_assets.ercot.products import ECRS_FIRST_DAY, PRICE_SOURCES, PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.rows import Codes, YearRows
-from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict, step
+from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict, some, step
 from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
 from bess_assets.settlement.names import as_ercot, nearest, refuse_odd_names
 from bess_assets.settlement.stated import stated_mcpc, stated_point_prices
@@ -86,7 +86,7 @@ def _quarters_verdict(points: Sequence[str], rt: FloatArray) -> Verdict:
     hours, moving = known.sum(axis=1), moves.sum(axis=1)
     wrong = [points[n] for n in np.flatnonzero((hours >= LEAST_HOURS) & (moving < LEAST_MOVING * hours)).tolist()]
     of = f"{int((hours >= LEAST_HOURS).sum())} settlement points with {LEAST_HOURS} whole hours or more"
-    detail = f"{len(wrong)} of {of}: {', '.join(wrong[:5])}" if wrong else f"{of}, all move within the hour"
+    detail = f"{len(wrong)} of {of}: {some(wrong)}" if wrong else f"{of}, all move within the hour"
     return Verdict(not wrong, detail, {"settlement_points_without_quarter_hours": len(wrong)})
 
 

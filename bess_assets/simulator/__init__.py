@@ -21,8 +21,10 @@ from bess_assets.simulator.sheets import PRICES, Hazards
 __all__ = ["REAL_SIZE_YEARS", "Form", "Hazards", "Prices", "Scale", "Size", "ercot_size", "pairs", "roles", "simulate"]
 
 Form = Literal["rollups", "reports"]
-Prices = Literal["reports", "histories"]
 """What published rows are written as: yearly Parquet rollups, or ERCOT's own report files."""
+
+Prices = Literal["reports", "histories"]
+"""What published prices are written as: a report a day, or ERCOT's yearly workbooks."""
 
 Scale = Literal["small", "ercot"]
 """How big a market is: some batteries with every awkward case, or as many rows of everything as ERCOT publishes."""

@@ -1,1 +1,1 @@
-"""Tests of the settlement itself: what each module of `bess_assets.market` promises."""
+"""Tests of the settlement itself: what each module of `bess_assets.settlement` promises."""
