@@ -655,7 +655,7 @@ WHAT_CHANGED = Table(
 _RATED = (*_from("daily_revenue", "award_positive", "discharge_mwh"), *_from("leaderboard_monthly", "rank", "capacity_mw", "first_active_date"), *_from("leaderboard", "rank", "capacity_mw", "first_active_date"))
 
 INDEX = Table(
-    name="index", group="why",
+    name="index", group="why", code_version="3",
     meaning="What a kW of batteries earned in each day, month and year: the fleet and classes of it, on two bases, by stream, with percentiles.",
     key=("kind", "class", "period", "first_day", "basis"), upstream=("daily_revenue", "leaderboard", "leaderboard_monthly"), coverage=("usd_per_kw_month", None),
     columns=(
@@ -665,7 +665,7 @@ INDEX = Table(
         Column("first_day", "day", "first day of it", _from("daily_revenue", "operating_day"), required=True),
         Column("basis", "label", "installed: over MW since first active; active: over MW at work on the day", required=True),
         Column("batteries", "count", "batteries with a day that counts", _RATED, required=True),
-        Column("capacity_mw", "number", "their MW, mean of the period's days", _RATED),
+        Column("capacity_mw", "number", "their MW, mean of the days of the period that the year has", _RATED),
         Column("usd_per_kw_month", "number", "dollars of all streams over kW, as a month", (*_COMPONENTS, *_RATED)),
         *(Column(f"{stream}_usd_per_kw_month", "number", f"of it {stream}_usd", (*_from("daily_revenue", f"{stream}_usd"), *_RATED)) for stream in ("da_energy", "rt_energy", *(f"as_{p}" for p in PRODUCTS))),
         *(Column(f"p{p}_usd_per_kw_month", "number", f"percentile {p} of the batteries' own, each counting once", (*_COMPONENTS, *_RATED)) for p in (10, 25, 50, 75, 90)),

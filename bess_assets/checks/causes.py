@@ -11,6 +11,7 @@ from typing import NamedTuple
 from bess_assets.checks.check import FINDINGS
 from bess_assets.checks.figures import COVERED
 from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.rollup_names import BUILT_FOLDER
 from bess_assets.ercot.step import ANY_DATASET, FINDING_KINDS, Cause
 from bess_assets.settings import Settings
 from bess_assets.store.journal import RunRecord, read_run
@@ -178,8 +179,9 @@ def _files(record: RunRecord, dataset: str) -> str:
     """A dataset's files that the year reads, as a user knows them."""
     if dataset not in DATASETS:
         return dataset
-    names = record["rollups"].get(dataset, {"files": {}})["files"]
-    return f"{DATASETS[dataset].folder}/{' and '.join(sorted(names))}" if names else DATASETS[dataset].folder
+    folder, names = DATASETS[dataset].folder, sorted(record["rollups"].get(dataset, {"files": {}})["files"])
+    built = f"{BUILT_FOLDER}/" if any(name.startswith(f"{BUILT_FOLDER}/") for name in names) else ""
+    return f"{built}{folder}/{' and '.join(name.removeprefix(built) for name in names)}" if names else folder
 
 
 def _whole(record: RunRecord, dataset: str, per: str) -> float:

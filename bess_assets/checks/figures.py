@@ -36,7 +36,7 @@ def _priced(judged: Judged) -> Verdict:
     )
     nodes = [row for row in rows if row[0] is not None]
     wrong = [
-        f"{point} {share:.2%} of intervals" + ("" if by_mwh is None else f", {by_mwh:.2%} of MWh")
+        f"{point} {share:.2%} of intervals" + ("" if by_mwh is None else f", {by_mwh:z.2%} of MWh")
         for point, _, _, _, share, by_mwh, worst in nodes
         if worst < _LEAST_PRICED_SHARE
     ]

@@ -485,6 +485,10 @@ def _day_lines(day: Answer, name: str, operating_day: str) -> Iterator[str]:
     rows = day.records()
     node = next((row["settlement_point"] for row in rows if row["settlement_point"]), "unknown")
     yield from (bold(one_line(f"{name} on {operating_day}, node {node}")), "", *table(_QUARTER_HOUR, [rows]).lines, "")
+    if all(row["total_usd"] is None and row["net_mw"] is None for row in rows):
+        yield from paragraph(
+            "Neither flow nor dollar of this day is known: bess leaderboard YEAR says up to which day data go."
+        )
     yield from paragraph(
         "Time is Central with its distance from UTC; net MW is the mean of the quarter-hour, discharge positive; AS $ is a quarter of the hour's."
     )

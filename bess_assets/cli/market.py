@@ -93,8 +93,8 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
         "--hazards",
         type=click.Choice(["flawless", "none", "harmless", "wild"]),
         default="harmless",
-        help="none: clean files. flawless: clean ones without gaps and blanks, as bess demo has them. harmless: awkward ones that lack no column. "
-        "wild: files that lack columns, as real ones do.",
+        help="flawless: clean files, as bess demo has them. none: files in good form with gaps, blanks and pairs that cannot be told. "
+        "harmless: awkward ones that lack no column. wild: files that lack columns, as real ones do.",
     ),
     click.option(
         "--scale",

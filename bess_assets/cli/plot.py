@@ -42,7 +42,9 @@ def plot(
     how_many, example = _KINDS[kind]
     wanted = {"one": len(names) == 1, "some": bool(names), "none": not names}[how_many]
     if not wanted or (kind == "day") != (day is not None):
-        raise BessError(f"bess plot {kind} was asked otherwise.", expected=f"as in: {example}")
+        needs = {"one": "needs the name of one battery", "some": "needs names of batteries", "none": "takes no name"}
+        day_needs = " and --day" if kind == "day" else " and no --day" if day else ""
+        raise BessError(f"bess plot {kind} {needs[how_many]}{day_needs}.", expected=f"as in: {example}")
     path = out or Path(f"{kind}.png")
     with Results(options.settings()) as results:
         of_year = year or max(results.years(), default=None)

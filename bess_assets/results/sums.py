@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bess_assets.results.answers import Answer, QueryError, marked
+from bess_assets.results.asked import known_name
 from bess_assets.results.engine import DUCKDB_TYPES, PERIODS, Engine, Step, literal, read, with_year
 from bess_assets.settlement import groups as grouping
 from bess_assets.settlement import metrics
@@ -137,15 +138,14 @@ def _groups(board: Answer, by: str, period: Period) -> Answer:
 def only(board: Answer, where: Mapping[str, str]) -> Answer:
     """The rows of a board whose batteries have these values, in any case."""
     rows = board.records()
-    wanted = [(by, value.casefold()) for by, value in where.items()]
-    for by in where:
+    kept = list(zip(board.rows, rows, strict=True))
+    for by, value in where.items() if rows else ():
         _require(rows, by)
-    kept = [
-        row
-        for row, of in zip(board.rows, rows, strict=True)
-        if all((grouping.value_of(of, by) or grouping.UNKNOWN).casefold() == value for by, value in wanted)
-    ]
-    return board._replace(rows=kept)
+        names = {grouping.value_of(row, by) or grouping.UNKNOWN for row in rows}
+        remedy = f"All of them: bess leaderboard YEAR --by {by}"
+        wanted = known_name(value, names, f"No battery of this board has {by} {value}.", remedy)
+        kept = [(row, of) for row, of in kept if (grouping.value_of(of, by) or grouping.UNKNOWN) == wanted]
+    return board._replace(rows=[row for row, _ in kept])
 
 
 def _require(rows: Iterable[Row], by: str) -> None:

@@ -118,7 +118,7 @@ class ReportFolder:
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in {".csv", ".zip", ".xlsx"} and path.is_file():
                 found += self._look_into(path)
-                self._tell(f"{len(found):,} reports found", None)
+                self._tell(f"{len(found):,} reports so far", None)
         self.reports: dict[str, list[Report]] = {}
         for report in self._once(found):
             self.reports.setdefault(report.dataset, []).append(report)

@@ -170,7 +170,9 @@ def _of_basis(basis: str) -> str:
     }  # fmt: skip
     own = " UNION ALL ".join(
         f"SELECT '{period}' AS period, {first} AS first_day, {board} AS month, battery, {sums}, count(*) FILTER ({counted}) AS counted, "
-        f"any_value({length}) AS days, any_value({months}::DOUBLE) AS months FROM (SELECT *, {first} AS first_day FROM ({days}){where}) GROUP BY ALL"
+        f"any_value({length}) AS days, any_value({months}::DOUBLE) AS months, any_value(held) AS held "
+        f"FROM (SELECT *, {first} AS first_day FROM ({days}){where}) "
+        f"JOIN (SELECT {first} AS first_day, count(DISTINCT operating_day) AS held FROM daily_revenue GROUP BY ALL) USING (first_day) GROUP BY ALL"
         for period, (first, board, length, months, where) in periods.items()
     )
 
@@ -180,7 +182,7 @@ def _of_basis(basis: str) -> str:
     each = "CASE WHEN counted > 0 THEN total / (1000 * capacity_mw * counted) * days / months END"
     return (
         f"SELECT kind, class, period, first_day, '{basis}' AS basis, count(*) FILTER (counted > 0) AS batteries, "
-        f"sum(capacity_mw * counted) / any_value(days) AS capacity_mw, {rate('total')} AS usd_per_kw_month, "
+        f"sum(capacity_mw * counted) / any_value(held) AS capacity_mw, {rate('total')} AS usd_per_kw_month, "
         f"{', '.join(f'{rate(name)} AS {rate_column(name)}' for name in STREAMS)}, "
         f"{', '.join(f'quantile_cont({each}, {p / 100}) AS p{p}_usd_per_kw_month' for p in PERCENTILES)} "
         f"FROM (SELECT *, {total} AS total FROM ({own})) JOIN members USING (month, battery) GROUP BY kind, class, period, first_day"

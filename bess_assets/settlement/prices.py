@@ -107,14 +107,15 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     _check_points(
         inputs, findings, nodes, {"rt_prices": (rt_codes, rt_prices), "da_prices": (da_codes, ranked(published)[0])}
     )
-    at_nodes = np.isin(points, [*nodes])[:, None]
-    lacking = np.isnan(ranked(published)[0]) & at_nodes & _expected_hours(inputs)
+    at_nodes = np.isin(points, [*nodes])[:, None] & _expected_hours(inputs)
+    lacking = np.isnan(ranked(published)[0]) & at_nodes
     da_prices, da_source = ranked(published | {STATED: stated_point_prices(inputs, findings, points, lacking)})
     result.verdicts[QUARTERS_CHECK] = _quarters_verdict(points, rt_prices)
     unpriced = [
         point
         for n, point in enumerate(points)
-        if point in nodes and (np.isnan(rt_prices[n]).any() or np.isnan(da_prices[n]).any())
+        if (np.isnan(da_prices[n]) & at_nodes[n]).any()
+        or (np.isnan(rt_prices[n]) & np.repeat(at_nodes[n], QUARTER_HOURS_PER_HOUR)).any()
     ]
     findings.add("unpriced", "bess_prices", len(unpriced), ", ".join(unpriced[:12]), warning=False)
     grid = PriceGrid.empty(year, points)

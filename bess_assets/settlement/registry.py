@@ -285,16 +285,17 @@ def _refuse_empty_year(inputs: Inputs) -> NoReturn:
     looked_in = [str(path) for dataset in BESS_DATASETS for path in inputs.rollups.files(dataset, year)]
     folders = ", ".join(f"{DATASETS[dataset].folder}/{year}.parquet" for dataset in BESS_DATASETS)
     types = _resource_types(inputs)
+    misnamed = types and not {COMBO_TYPE, ESR_TYPE} & set(types)  # else the files are of other days
     held = (
         f"Its column Resource Type holds {', '.join(map(repr, types))}: write {COMBO_TYPE} for batteries. Or p"
-        if types
+        if misnamed
         else "P"
     )
     raise InputError(
         f"No battery has a row in {year}.",
         dataset="bess_registry",
         file=", ".join(looked_in) or None,
-        column="Resource Type" if types else None,
+        column="Resource Type" if misnamed else None,
         expected=f"rows of type {COMBO_TYPE} or {ESR_TYPE} on days of {year} in one of {folders} (or the file of {year + 1})",
         remedy=f"{held}ut the year's 60-day rollups into the rollup folder (BESS_ROLLUPS), or name the batteries in BESS_REGISTRY.",
     )

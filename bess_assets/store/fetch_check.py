@@ -42,7 +42,8 @@ def _of_one(client: Client, publication: Publication, now: datetime) -> Iterator
     since = now - timedelta(days=2 if publication.a_day > 1 else 40)
     listed = client.shown(publication) if client.credentials is None else client.documents(publication, since, now)
     if not listed:
-        yield f"{publication.emil}: listed, no document"
+        unknown = client.credentials is None and not publication.type_id
+        yield f"{publication.emil}: {'not on the public list, its type is unknown' if unknown else 'listed, no document'}"
         return
     newest = max(listed, key=lambda document: (document.posted, document.number))
     yield f"{publication.emil}: {len(listed):,} documents, the newest {newest.name}, posted {newest.posted:%Y-%m-%d %H:%M}"

@@ -187,7 +187,7 @@ def test_the_indices_have_both_bases_what_others_published_and_the_day_by_quarte
     show(browser, folder, "indices", year=2024)
     year, may, june = rows_of(browser, "Index of the fleet, 2024")
     assert [row["Period"] for row in (year, may, june)] == ["2024", "May", "June"]
-    assert (may["$/kW-month"], may["Active MW"], may["Ancillary"], may["RT energy"]) == (
+    assert (may["$/kW-month"], may["$/kW-month, active"], may["Ancillary"], may["RT energy"]) == (
         "6.00",
         "9.00",
         "0.50",

@@ -118,7 +118,7 @@ def test_agreeing_reports_are_exactly_equal_and_exit_with_0(home: Settings) -> N
     assert "exactly equal: 10 monthly figures of 1 battery" in done.stdout
     assert "to a millionth of a dollar" in done.stdout
     assert "7 reports, 0 copies" in done.stdout
-    assert "reports found" in done.stderr
+    assert "reports so far" in done.stderr
 
 
 @pytest.mark.slow

@@ -85,8 +85,8 @@ def test_dollars_are_over_every_megawatt_since_it_was_first_active_or_over_those
         installed, active = results.index(YEAR).records()
     assert (installed["batteries"], installed["capacity_mw"], active["capacity_mw"]) == (
         2,
-        pytest.approx(100 / 31),
-        pytest.approx(80 / 31),
+        pytest.approx(100 / 4),
+        pytest.approx(80 / 4),
     )
     assert installed["da_energy_usd_per_kw_month"] == installed["usd_per_kw_month"]
     assert installed["as_rrs_usd_per_kw_month"] is None
@@ -121,7 +121,7 @@ def test_the_command_shows_streams_percentiles_and_what_is_divided_by_what(home:
     run = CliRunner(env={"COLUMNS": "180"})
     text = run.invoke(main, ["--home", str(home.home), "index", str(YEAR)]).stdout
     rows = [line.split() for line in text.splitlines() if line.startswith("2024-01-01")]
-    assert [row[1:5] for row in rows] == [["installed", "2", "3.2", "0.31"], ["active", "2", "2.6", "0.39"]]
+    assert [row[1:5] for row in rows] == [["installed", "2", "25.0", "0.31"], ["active", "2", "20.0", "0.39"]]
     assert "over their MW on days with an award" in text
     year = run.invoke(main, ["--home", str(home.home), "index", str(YEAR), "--by", "year", "--basis", "active"]).stdout
     assert "4.58" in year, "55 $/kW-year, as a commercial index published"

@@ -98,7 +98,7 @@ bess.charts = (() => {
   const scatter = ({ points, xLabel, to = null, height = 220 }) => (width) => {
     if (!points.length) return null;
     const figure = plot(width, {
-      height, x: { label: xLabel, labelAnchor: "center", labelArrow: "none", ticks: 6, nice: true, inset: 8 }, y: { tickFormat: tickOf(points.map((p) => p.y)), nice: true },
+      height, x: { label: xLabel, labelAnchor: "center", labelArrow: "none", ticks: 6, nice: true, inset: 8, tickFormat: tickOf(points.map((p) => p.x)) }, y: { tickFormat: tickOf(points.map((p) => p.y)), nice: true },
       marks: [Plot.dot(points, { x: "x", y: "y", r: "size", fill: "var(--s0)", fillOpacity: 0.55, stroke: "var(--card)", strokeWidth: 0.8, ...tip })],
     });
     return lead(figure, "[aria-label=dot] circle", to && ((i) => to(points[i])));

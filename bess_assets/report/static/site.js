@@ -285,7 +285,7 @@
   function showDays() {
     const end = String(site.years.at(-1).data_through);
     const fields = [dayField("First day", `${end.slice(0, 8)}01`), dayField("Last day", end)];
-    main.replaceChildren(remark("The leaderboard of any days in a row, by the rules of a month."), ...asking(fields, "Show the board", async (first, last) => {
+    main.replaceChildren(remark(`The leaderboard of any days in a row, by the rules of a month. Data go to ${end}: later days add nothing.`), ...asking(fields, "Show the board", async (first, last) => {
       const rows = await ask("leaderboard_of_days", { first, last });
       const headings = [{ label: "Battery", text: true }, { label: "Rank" }, { label: "MW" }, { label: "Total $" }, { label: "$/kW-month" }, { label: "DA energy $" }, { label: "RT energy $" }, { label: "Ancillary $" }, { label: "Energy cov." }, { label: "AS cov." }, { label: "Not ranked, or to know", text: true, wrap: true }];
       return searchable("Search", headings, rows.map((row) => [
@@ -406,7 +406,7 @@
     const line = (name, colour, values) => ({ values, colour, said: (value, n) => `${MONTHS[numbers[n] - 1]}, ${name}: ${perKw(value)}` });
     const headings = [
       { label: "Period", text: true }, { label: "Batteries" }, { label: "MW" }, { label: "$/kW-month", title: "Over every MW since it was first active" }, { label: "DA energy" }, { label: "RT energy" }, { label: "Ancillary" },
-      { label: "Active MW", title: "The same dollars over MW at work on the day, $/kW-month" }, { label: "P10" }, { label: "P50" }, { label: "P90" }, { label: "Published" }, { label: "Basis of what is published", text: true, wrap: true },
+      { label: "$/kW-month, active", title: "The same dollars over MW at work on the day" }, { label: "P10" }, { label: "P50" }, { label: "P90" }, { label: "Published" }, { label: "Basis of what is published", text: true, wrap: true },
     ];
     const table = (label, row) => [
       label, number(row.batteries), number(row.capacity_mw, 1), rate(row.usd_per_kw_month), rate(row.da_energy_usd_per_kw_month), rate(row.rt_energy_usd_per_kw_month), rate(row.as_usd_per_kw_month),
