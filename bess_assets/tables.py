@@ -242,7 +242,7 @@ COLUMN_AVAILABILITY = Table(
 BESS_REGISTRY = Table(
     name="bess_registry", group="registry",
     meaning="One row per battery seen in the year: its names, nodes, size, and the days on which it is expected.",
-    code_version="5", key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
+    code_version="6", key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
     columns=(
         Column("battery", "text", "stable key: the resource name without its technology suffix", (("dam_gen_resources", "resource_name"), ("dam_esr_resources", "resource_name")), required=True),
         Column("gen_resource", "text", "generation resource of the combo model (before 2025-12-05)", (("dam_gen_resources", "resource_name"), ("sced_gen_resources", "resource_name"))),

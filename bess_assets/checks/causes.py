@@ -73,6 +73,14 @@ _WORDS = {
     "one_sided": _Words(
         "{count} resources stand in only one of the day-ahead and the SCED file: {detail}", "look at the spelling of these names", "batteries"
     ),
+    "renamed": _Words(
+        "{count} batteries are perhaps another one, renamed, and stand on two rows: {detail}",
+        "add up both rows; of two that are two, name both in your battery table (BESS_REGISTRY)",
+        "batteries",
+    ),
+    "odd_duration": _Words(
+        "MWh and MW of {count} batteries do not fit: {detail}", "look at the unit of Maximum SOC and HSL, or of your battery table (BESS_REGISTRY)", "batteries"
+    ),
     "unknown_points": _Words("{files} name no price of {detail}", "look at the spelling of these settlement points", "batteries"),
     "unknown_products": _Words("{files} have prices of unknown products: {detail}", "name the products as ERCOT does", "batteries"),
     "empty_board": _Words("the leaderboard has no battery: {detail}", "look at the resource types of the day-ahead files"),

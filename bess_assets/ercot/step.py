@@ -64,6 +64,8 @@ FINDING_KINDS = {
     "telemetry_error": "quarter-hours of telemetry held against settlement metering: mean absolute error of each way to read it, MWh a quarter-hour",
     "metering_after_go_live": "rows of settlement metering from the first day of RTC+B: compared with telemetry, they settle nothing",
     "one_sided": "resources that only the day-ahead or only the SCED file knows: batteries of their own, or misspelt names of others",
+    "renamed": "batteries that begin where another ends, at its node and of its size: perhaps one battery under two names",
+    "odd_duration": "batteries whose MWh would last under 0.2 or over 24 hours: perhaps MWh or MW of another unit",
     "unpaired": "batteries without an accepted load resource",
     "rejected_pair": "load resources that a name suggests and the evidence rejects",
     "bridged": "batteries whose combo and ESR names were joined into one",

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import chain, pairwise
+from itertools import chain, pairwise, permutations
 from typing import Any, NoReturn
 
 import numpy as np
@@ -41,6 +41,11 @@ ASSUMED_DURATION_HOURS = 4.0  # shown, labelled `assumed`, where no MWh is known
 BESS_DATASETS = ("dam_gen_resources", "sced_gen_resources", "dam_esr_resources", "sced_esr_resources")
 """Datasets in which a battery may show up; a year in which none has one is an error, not an empty board."""
 USER_TABLE = "user's table"
+MOST_DAYS_BETWEEN = 7  # from the last day of a battery's old name to the first of its new one
+RENAMED_TOLERANCE = 0.02
+"""Two names may be one battery's if the sizes under them differ by at most this share of the first."""
+LEAST_HOURS, MOST_HOURS = 0.2, 24.0
+"""Durations that may be true: ERCOT's batteries hold energy for half an hour to 12 hours, and a wrong unit makes 1,000 times as many or as few."""
 
 _RESOURCE_DATASETS = (*BESS_DATASETS, "dam_load_resources", "sced_load_resources", "sced_smne")
 # where a battery's charging is metered, by the status of its pair; unknown for every other status
@@ -105,7 +110,10 @@ def bess_registry(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     if not batteries:
         _refuse_empty_year(inputs)
     horizon = _horizon(inputs, sides)
-    yield from in_columns([_row(year, sides, horizon, battery) for battery in batteries])
+    found = [_row(year, sides, horizon, battery) for battery in batteries]
+    _report_renamed(found, {battery.key for battery in batteries if battery.user}, findings)
+    _report_durations(found, findings)
+    yield from in_columns(found)
 
 
 # --- the user's table -------------------------------------------------------------------------------------------------
@@ -328,7 +336,7 @@ def _horizon(inputs: Inputs, sides: Sides) -> Horizon:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _row(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> dict[str, object]:
+def _row(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> dict[str, Any]:
     charging = _CHARGING.get(b.pair.status or "", "unknown") if b.gen else "esr"
     seen = [*b.members, *([b.load] if charging == "load" and b.load else [])]
     first, last = min(resource.first for resource in seen), max(resource.last for resource in seen)
@@ -425,6 +433,55 @@ def _bridge_note(year: OperatingYear, sides: Sides, b: Battery) -> str | None:
     if not b.gen and b.esr and b.esr.first == first_day:
         return f"no generation resource came before it: nothing is known before {RTC_FIRST_DAY}"
     return None
+
+
+def _report_renamed(rows: Sequence[dict[str, Any]], users: set[str], findings: Findings) -> None:
+    """Add and note batteries that are perhaps one under two names; of two that the user's table has, a person knows it."""
+    pairs = [
+        (old, new)
+        for old, new in permutations(rows, 2)
+        if _goes_on(old, new) and not {old["battery"], new["battery"]} <= users
+    ]
+    words = [
+        f"{new['battery']} begins where {old['battery']} ends, at the same node and of the same size"
+        for old, new in pairs
+    ]
+    for pair, said in zip(pairs, words, strict=True):
+        for row in pair:
+            _add_note(row, f"perhaps one battery, renamed: {said}; name both in the battery table")
+    findings.add("renamed", "bess_registry", len({new["battery"] for _, new in pairs}), "; ".join(words[:6]))
+
+
+def _goes_on(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether a battery begins where and when another ends, and is of its size."""
+    days = (new["first_seen_day"] - old["last_seen_day"]).days
+    later = old["first_seen_day"] < new["first_seen_day"] and old["last_seen_day"] < new["last_seen_day"]
+    first_node = (new["settlement_points"] or "").split(";")[0]
+    sizes = [(old["capacity_mw"], new["capacity_mw"])]
+    if not {None, "soc"} & {old["energy_source"], new["energy_source"]}:  # a state of charge is a lower bound
+        sizes.append((old["energy_mwh"], new["energy_mwh"]))
+    alike = all(one and other and abs(other - one) <= RENAMED_TOLERANCE * one for one, other in sizes)
+    return later and 0 <= days <= MOST_DAYS_BETWEEN and first_node == old["settlement_point"] and alike
+
+
+def _report_durations(rows: Sequence[dict[str, Any]], findings: Findings) -> None:
+    """Add and note batteries whose energy and capacity cannot both be in their units."""
+    words = []
+    for row in rows:
+        hours = row["duration_hours"]
+        too_short = hours < LEAST_HOURS and row["energy_source"] != "soc"  # a state of charge is a lower bound
+        if row["duration_source"] != "assumed" and (too_short or hours > MOST_HOURS):
+            said = (
+                f"{row['energy_mwh']:,.10g} MWh at {row['capacity_mw']:,.10g} MW would last {hours:,.6g} hours: "
+                "perhaps one of them is of another unit"
+            )
+            words.append(f"{row['battery']}: {said}")
+            _add_note(row, said)
+    findings.add("odd_duration", "bess_registry", len(words), "; ".join(words[:6]))
+
+
+def _add_note(row: dict[str, Any], words: str) -> None:
+    row["notes"] = "; ".join(filter(None, (row["notes"], words)))
 
 
 def _sizes(sides: Sides, b: Battery) -> dict[str, tuple[float | None, str | None]]:

@@ -20,6 +20,7 @@ UNSEEN: Outcome = "cannot be seen"
 NOTHING: Outcome = "no figure changes"
 
 JUNE = (date(2025, 6, 1), date(2025, 6, 30))
+LATE = (date(2025, 12, 16), date(2025, 12, 31))
 SPRING, JULY, AUTUMN = date(2025, 3, 9), date(2025, 7, 18), date(2025, 11, 2)
 KILO = 1_000.0
 
@@ -712,6 +713,13 @@ FAULTS: tuple[Fault, ...] = (
         (("notes", "MW in sced_esr_resources"),),
     ),
     Fault(
+        "states of charge in kWh",
+        "Maximum SOC of SCED_ESR_Resources in kWh",
+        scaled(SESR, "max_soc_mwh", KILO),
+        CHECK,
+        ((f"{FINDING} bess_registry", "odd_duration"), ("notes", "of another unit")),
+    ),
+    Fault(
         "telemetry in kW",
         "output of SCED_Gen_Resources in kW",
         scaled(SGEN, "output_mw", KILO),
@@ -1002,6 +1010,20 @@ FAULTS: tuple[Fault, ...] = (
         ),
         CHECK,
         ((_PRICED, "OTHER_RN"), ("notes", "no storage resource follows it")),
+    ),
+    Fault(
+        "renamed in the middle of an era",
+        "one ESR under a new name from 16 December, its node and size the same",
+        together(
+            *(
+                of_battery(
+                    0, "esr_resource", dataset, lambda s, m: s.change("resource_name", m & s.on(*LATE), "NEW_ESR9")
+                )
+                for dataset in (ESR, SESR)
+            )
+        ),
+        CHECK,
+        ((f"{FINDING} bess_registry", "renamed bess_registry: 1"), ("notes", "perhaps one battery, renamed")),
     ),
     Fault(
         "names in lower case",

@@ -615,3 +615,132 @@ def test_the_largest_of_several_plans_for_an_hour_counts(tmp_path: Path) -> None
     rows, findings = registry(tmp_path, 2022, market)
     assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (12.0, "cop")
     assert count_of(findings, "unusable_time", "cop_snapshots") == 1
+
+
+# --- one battery in two, and units ----------------------------------------------------------------------------------------------------------------
+def _successive(gap: int = 1, first: date = date(2026, 5, 25), **new: float | str) -> Market:
+    """ELM_ESR1 for a week from a day of 2026, ELMNEW_ESR1 for a week some days after its last one, and OAK_ESR1 all along at another node."""
+    node, mw, mwh = (new.get(name, ordinary) for name, ordinary in (("node", "ELM_RN"), ("mw", 10.0), ("mwh", 20.0)))
+    of_names = {
+        "ELM_ESR1": (days(first, 7), "ELM_RN", 10.0, 20.0),
+        "ELMNEW_ESR1": (days(first + timedelta(days=6 + gap), 7), node, mw, mwh),
+        ESR: (days(first, 20), NODE, 10.0, 20.0),
+    }
+    market: Market = {"dam_esr_resources": [], "sced_esr_resources": []}
+    for name, (its_days, point, hsl, soc) in of_names.items():
+        for day in its_days:
+            market["dam_esr_resources"] += dam_esr(day, name, settlement_point=point, hsl_mw=hsl)
+            market["sced_esr_resources"] += esr_telemetry(day, 5.0, name, hsl_mw=hsl, max_soc_mwh=soc)
+    return market
+
+
+def _renamed(folder: Path, market: Market, year: int = 2026, table: str | None = None) -> int:
+    """Pairs that the finding counts; a note stands on the rows of a pair and on no other."""
+    rows, findings = registry(folder, year, market, table=table)
+    noted = [name for name, row in rows.items() if "perhaps one battery, renamed" in (row["notes"] or "")]
+    assert len(noted) == 2 * count_of(findings, "renamed")
+    return count_of(findings, "renamed")
+
+
+@pytest.mark.parametrize("gap", [0, 1, 7])
+def test_a_battery_that_begins_where_another_ends_is_perhaps_the_same_and_both_say_so(tmp_path: Path, gap: int) -> None:
+    rows, findings = registry(tmp_path, 2026, _successive(gap))
+    said = "ELMNEW_1 begins where ELM_1 ends, at the same node and of the same size"
+    (finding,) = found(findings, "renamed")
+    assert (finding.warning, finding.count, finding.detail) == (True, 1, said)
+    assert list(rows) == ["ELMNEW_1", "ELM_1", "OAK_1"], "they are not joined"
+    note = f"perhaps one battery, renamed: {said}; name both in the battery table"
+    assert [note in (row["notes"] or "") for row in rows.values()] == [True, True, False]
+
+
+@pytest.mark.parametrize(("mw", "mwh", "noted"), [(10.2, 20.4, 1), (9.8, 19.6, 1), (10.3, 20.0, 0), (10.0, 20.5, 0)])
+def test_a_renamed_battery_has_its_size_within_two_per_cent(tmp_path: Path, mw: float, mwh: float, noted: int) -> None:
+    assert _renamed(tmp_path, _successive(mw=mw, mwh=mwh)) == noted
+
+
+@pytest.mark.parametrize("new", [{"gap": 8}, {"gap": -1}, {"node": "OTHER_RN"}], ids=["later", "beside", "elsewhere"])
+def test_a_battery_that_begins_later_or_before_or_elsewhere_is_another(tmp_path: Path, new) -> None:
+    assert _renamed(tmp_path, _successive(**new)) == 0
+
+
+def test_a_battery_without_a_known_node_or_size_is_held_for_no_other(tmp_path: Path) -> None:
+    for dataset, blank in (("dam_esr_resources", "settlement_point"), ("dam_esr_resources", "hsl_mw")):
+        market = _successive()
+        market[dataset] = [row | {blank: None} for row in market[dataset]]
+        if blank == "hsl_mw":
+            market["sced_esr_resources"] = [row | {blank: None} for row in market["sced_esr_resources"]]
+        assert _renamed(tmp_path / blank, market) == 0
+
+
+@pytest.mark.parametrize(("unknown", "noted"), [({"max_soc_mwh": None}, 1), ({}, 0)])
+def test_mwh_say_nothing_where_the_state_of_charge_alone_tells_of_them(tmp_path: Path, unknown, noted: int) -> None:
+    market = _successive(mwh=40.0)
+    market["sced_esr_resources"] = [
+        row | unknown | {"soc_mwh": row["max_soc_mwh"] / 2} for row in market["sced_esr_resources"]
+    ]
+    assert _renamed(tmp_path, market) == noted
+
+
+def test_of_two_alike_at_one_node_each_may_be_either_and_is_counted_once(tmp_path: Path) -> None:
+    market = _successive()
+    for dataset, rows in market.items():
+        twins = [row | {"resource_name": row["resource_name"].replace("ESR1", "ESR2")} for row in rows]
+        market[dataset] = rows + [row for row in twins if row["resource_name"].startswith("ELM")]
+    (finding,) = found(registry(tmp_path, 2026, market)[1], "renamed")
+    assert (finding.count, finding.detail.count("begins where")) == (2, 4)
+
+
+def test_a_generation_resource_that_took_another_name_is_noted_too(tmp_path: Path) -> None:
+    market = {
+        "dam_gen_resources": [*dam(MAY, hsl_mw=10.0), *dam(MAY + timedelta(days=1), "ELM_BESS1")],
+        "dam_load_resources": dam_load(MAY),
+    }
+    assert _renamed(tmp_path, market, 2022) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "noted"),
+    [
+        ("battery,esr_resource\nELM,ELM_ESR1\nELMNEW,ELMNEW_ESR1\n", 0),
+        ("battery\nELM_1\nELMNEW_1\n", 0),
+        ("battery\nELM_1\n", 1),
+        # a table joins no two storage resources, so that there still are two batteries
+        ("battery,esr_resource,valid_from,valid_to\nELM,ELM_ESR1,,2026-05-31\nELM,ELMNEW_ESR1,2026-06-01,\n", 1),
+    ],
+    ids=["two", "two keys", "one of them", "one"],
+)
+def test_two_batteries_of_the_users_table_are_two(tmp_path: Path, table: str, noted: int) -> None:
+    assert _renamed(tmp_path, _successive(), table=table) == noted
+
+
+def test_a_battery_joined_across_rtc_b_is_not_held_for_two(tmp_path: Path) -> None:
+    assert _renamed(tmp_path, renamed(seam_market(), "ELM_ESR1"), 2025) == 0
+    assert _renamed(tmp_path, seam_market(), 2025) == 0
+
+
+@pytest.mark.parametrize(
+    ("mwh", "noted"), [(1.9, 1), (2.0, 0), (5.0, 0), (120.0, 0), (240.0, 0), (241.0, 1), (20e3, 1)]
+)
+def test_megawatt_hours_that_last_no_time_or_days_are_perhaps_of_another_unit(tmp_path, mwh: float, noted: int) -> None:
+    market = seam_market()
+    market["sced_esr_resources"] = [row | {"max_soc_mwh": mwh} for row in market["sced_esr_resources"]]
+    rows, findings = registry(tmp_path, 2025, market)
+    assert count_of(findings, "odd_duration") == noted
+    assert ("perhaps one of them is of another unit" in rows["OAK_1"]["notes"]) == noted
+
+
+def test_megawatt_hours_of_the_users_table_are_held_to_the_same_hours(tmp_path: Path) -> None:
+    rows, findings = registry(tmp_path, 2025, seam_market(), table="battery,energy_mwh\nOAK_1,190000\n")
+    said = "190,000 MWh at 10 MW would last 19,000 hours: perhaps one of them is of another unit"
+    (finding,) = found(findings, "odd_duration")
+    assert (finding.warning, finding.detail) == (True, f"OAK_1: {said}")
+    assert said in rows["OAK_1"]["notes"].split("; ")
+
+
+def test_a_low_state_of_charge_or_no_energy_at_all_says_nothing_of_a_unit(tmp_path: Path) -> None:
+    market = seam_market()
+    for soc in (1.0, None):
+        market["sced_esr_resources"] = [
+            row | {"max_soc_mwh": None, "soc_mwh": soc} for row in market["sced_esr_resources"]
+        ]
+        assert count_of(registry(tmp_path / str(soc), 2025, market)[1], "odd_duration") == 0
