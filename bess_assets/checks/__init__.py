@@ -7,7 +7,7 @@ from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.settlement.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK, LOAD_CHECK, MCPC_CHECK
 from bess_assets.settlement.daily import STATED_PRICE_CHECK
-from bess_assets.settlement.dispatch import METERED_CHECK, MOST_TIMES_CAPACITY, SIZE_CHECK
+from bess_assets.settlement.dispatch import METERED_CHECK, MOST_LONE_ZEROS, MOST_TIMES_CAPACITY, SIZE_CHECK, ZEROS_CHECK
 from bess_assets.settlement.editions import FINAL_CHECK
 from bess_assets.settlement.prices import QUARTERS_CHECK
 from bess_assets.settlement.row_gaps import ROWS_CHECK
@@ -53,9 +53,15 @@ _OWN: dict[str, tuple[Check, ...]] = {
         ledgers.QUARTER_HOURS,
         Check(
             SIZE_CHECK,
-            f"No quarter-hour's energy is above {MOST_TIMES_CAPACITY:g} times the battery's capacity, no real-time award is negative or above twice that. "
-            "A warning: beyond it a unit, a sign or a name is wrong.",
+            f"No quarter-hour's energy is above {MOST_TIMES_CAPACITY:g} times the battery's capacity, no real-time award is negative or above twice that, and "
+            "flow and awards together are seldom above it. A warning: beyond it a unit, a sign or a name is wrong.",
             "look at the units of the named batteries' telemetry and at their capacity; bring the file again or correct the battery table",
+        ),
+        Check(
+            ZEROS_CHECK,
+            f"Of the readings of a storage resource at work at most {MOST_LONE_ZEROS:.0%} are a 0 between two that are none, and so of the fleet's "
+            "real-time awards. A warning: zeros stand where readings were lost.",
+            "bring the SCED files again: blank is unknown, 0 is not",
         ),
         Check(
             METERED_CHECK,

@@ -1,12 +1,13 @@
 """Hourly series of a year: moved by some hours, correlated with others, and by day and month."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from functools import cached_property
 
 import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
-from bess_assets.ercot.calendar import operating_year
+from bess_assets.ercot.calendar import day_number, operating_year
 
 LAGS = (-6, -5, -1, 0, 1, 5, 6)
 """Hours: an hour for a wrong label or summer time, five and six for UTC."""
@@ -39,6 +40,10 @@ class Hours:
     def in_first_days(self, days: int) -> BoolArray:
         """True in the hours of so many days at the beginning of each month."""
         return np.asarray((self._day_of_month <= days)[self._year.hour_day])
+
+    def from_day(self, day: date) -> BoolArray:
+        """True in the hours from a day on."""
+        return np.asarray(self._year.first_day + self._year.hour_day >= day_number(day))
 
     @cached_property
     def _of_days(self) -> IntArray:

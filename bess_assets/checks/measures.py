@@ -14,7 +14,7 @@ import numpy as np
 from bess_assets.checks.check import Judged
 from bess_assets.checks.hours import LAGS, Hours, correlation, gain, mean_of_known, moved, sum_of_known
 from bess_assets.ercot.arrays import BoolArray, FloatArray
-from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
+from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.settlement.ancillary import by_product
 from bess_assets.store.paths import result_path
 
@@ -28,6 +28,7 @@ _LEAST_ALIKE = 0.25  # correlation at the best lag: below it a lag says nothing
 LEAST_SUBJECTS, LEAST_MONTHS = 3, 4
 _LEAST_USD_PER_MWH = 5.0  # of a mean: near zero a ratio says nothing
 _OF_AN_HOUR = 20.0  # $/MWh, of either price: below it wind may well part the two
+_LEAST_NEGATIVE = 10  # hours of a month, of those looked at, with a day-ahead price below zero
 AT_BOUND = 3  # so many prices may be equal to the highest of a month
 _LEAST_CAP_USD = 1_900  # ERCOT's own caps, at which prices do stand, were 2,000 and more
 _LEAST_CYCLES = 15  # of a month or year: what is stored at its ends counts for less than a fifteenth
@@ -53,12 +54,18 @@ Rows = Iterator[tuple[str, str, int, Any]]
 MONTH = "month(operating_day)"
 
 
-def _grid(judged: Judged, ledger: str, *columns: str, each: int = 1) -> tuple[list[str], list[np.ndarray]]:
-    """Series of a ledger, and columns of numbers as grids of them by every so many-th step: of a ledger of quarter-hours by hour."""
+def _grid(
+    judged: Judged, ledger: str, *columns: str, each: int = 1, last: str | None = None
+) -> tuple[list[str], list[np.ndarray]]:
+    """Series of a ledger, and columns of numbers as grids of them by every so many-th step: of a ledger of quarter-hours by hour.
+
+    Of one column there may be a further grid, of the last step of each so many.
+    """
     with judged.reading(ledger) as table:
         grids = list[np.ndarray]()
         for n in range(len(names := table.batteries())):
-            of_columns = [own[::each] for own in table.numbers([*columns], n).values()]
+            numbers = table.numbers([*columns], n)
+            of_columns = [own[::each] for own in numbers.values()] + ([numbers[last][each - 1 :: each]] if last else [])
             grids = grids or [np.empty((len(names), len(own))) for own in of_columns]
             for grid, own in zip(grids, of_columns, strict=True):
                 grid[n] = own
@@ -68,14 +75,43 @@ def _grid(judged: Judged, ledger: str, *columns: str, each: int = 1) -> tuple[li
 def _hourly(judged: Judged) -> Rows:
     """Values and times of prices, and times of clearing prices and flows against the day-ahead prices of the point that has most of them."""
     hours, names = Hours(judged.year), ("rt_price_usd_per_mwh", "da_price_usd_per_mwh")
-    points, usd = _grid(judged, "bess_prices", *names, each=QUARTER_HOURS_PER_HOUR)
+    points, grids = _grid(judged, "bess_prices", *names, each=QUARTER_HOURS_PER_HOUR, last=names[0])
     da = np.full(len(hours.month), np.nan)
     if points:
+        usd, rt_at_end = grids[:2], grids.pop()
+        yield from _still(hours, usd[0], usd[1], rt_at_end)
+        del grids, rt_at_end
         yield from _prices(hours, points, usd)
         da = usd[1][(~np.isnan(usd[1])).sum(axis=1).argmax()].copy()
-    del usd  # what follows has grids of its own
+        del usd  # what follows has grids of its own
     yield from _clearing(judged, hours, da)
     yield from _flow_times(judged, hours, da)
+
+
+def _still(hours: Hours, rt: FloatArray, da: FloatArray, rt_at_end: FloatArray) -> Rows:
+    """Hours whose prices are those before: real-time ones of the first and of the last quarter-hour, day-ahead ones; shapes (points, hours)."""
+    before, begin, end = rt_at_end[:, :-1], rt[:, 1:], rt_at_end[:, 1:]
+    for name, still in (
+        ("fleet_rt_still", _all_equal((before, begin, end))),
+        ("fleet_da_still", _all_equal((da[:, :-1], da[:, 1:]))),
+    ):
+        for month, own in hours.months():
+            yield name, FLEET, month, np.count_nonzero(still[max(own.start - 1, 0) : own.stop - 1])
+
+
+def _all_equal(prices: Sequence[FloatArray]) -> BoolArray:
+    """True in the hours in which prices are equal at each of the points where all are known, of which there are some."""
+    first, *others = prices
+    known: BoolArray = np.logical_and.reduce([~np.isnan(own) for own in prices])
+    equal: BoolArray = np.logical_and.reduce([first == own for own in others])
+    return np.asarray((equal | ~known).all(axis=0) & (known.sum(axis=0) >= LEAST_SUBJECTS))
+
+
+def _lone_zeros(series: FloatArray) -> tuple[BoolArray, BoolArray]:
+    """Along the last axis, but for its ends: zeros between two values that are none; and what lies between two such values."""
+    there = (series != 0) & ~np.isnan(series)
+    between = there[..., :-2] & there[..., 2:]
+    return between & (series[..., 1:-1] == 0), between
 
 
 def _prices(hours: Hours, points: Sequence[str], usd: Sequence[FloatArray]) -> Rows:
@@ -145,7 +181,13 @@ def _values(market: str, price: FloatArray, other: FloatArray) -> dict[str, Floa
     highest = np.fmax.reduce(price, axis=1)
     at = np.minimum((price == highest[:, None]).sum(axis=1), AT_BOUND + 1)
     bound = np.where(highest == np.round(highest), at, 0.0)
-    return {
+    negative, expected = (np.count_nonzero(own < 0, axis=1) for own in (price, other))
+    lost = (
+        {}
+        if market == "da"
+        else {"rt_negative": np.where(expected >= _LEAST_NEGATIVE, negative / np.maximum(expected, 1), np.nan)}
+    )
+    return lost | {
         f"{market}_whole": (whole & (price != 0)).sum(axis=1) / known,
         f"{market}_zero": (price == 0).sum(axis=1) / known,
         f"{market}_torn": torn.sum(axis=1),
@@ -211,8 +253,17 @@ def _clearing(judged: Judged, hours: Hours, da: FloatArray) -> Rows:
     cleared = np.where(exists, usd, np.nan)
     with_da, levels = moved(np.arcsinh(da / 10)), {month: mean_of_known(da[own]) for month, own in hours.months()}
     means: defaultdict[int, dict[str, float]] = defaultdict(dict)
+    highest = np.fmax.reduce(cleared, axis=0)
+    for month, own in hours.months():
+        yield (
+            "mcpc_all_zero",
+            FLEET,
+            month,
+            None if np.isnan(highest[own]).all() else np.count_nonzero(highest[own] == 0),
+        )
     for product, of_year in sorted(zip(PRODUCTS, cleared, strict=True), key=itemgetter(0)):
-        of_days = _median(hours.by_day(of_year))
+        of_days, (lone, between) = _median(hours.by_day(of_year)), _lone_zeros(of_year)
+        again = _days_again(hours.by_day(of_year))
         for month, of_month in hours.months():
             own = of_year[of_month]
             known = own[~np.isnan(own)]
@@ -222,6 +273,9 @@ def _clearing(judged: Judged, hours: Hours, da: FloatArray) -> Rows:
             means[month][product] = mean = known.mean()
             yield "mcpc_of_a_day", product, month, np.fmax.reduce(days) / usual if (usual := _median(days)) else None
             yield "mcpc_zero", product, month, (known == 0).mean()
+            inner = slice(max(of_month.start - 1, 0), of_month.stop - 1)
+            yield "mcpc_lone_zero", product, month, lone[inner].sum() / max(between[inner].sum(), 1)
+            yield "mcpc_day_again", product, month, np.count_nonzero(again[hours.month_of_day == month])
             yield "mcpc_whole", product, month, (there == np.round(there)).mean() if len(there) else None
             at_bound = top == np.round(top) and 0 < top < _LEAST_CAP_USD
             yield "mcpc_at_bound", product, month, np.count_nonzero(known == top) if at_bound else 0
@@ -237,6 +291,50 @@ def _clearing(judged: Judged, hours: Hours, da: FloatArray) -> Rows:
     for product in PRODUCTS:
         of_months = [own[product] for own in means.values() if product in own]
         yield "mcpc_of_year", product, YEAR, median(of_months) if len(of_months) >= LEAST_MONTHS else None
+
+
+def _services(judged: Judged) -> Rows:
+    """Hours in which no battery has an award for services, between hours in which some have."""
+    hours = Hours(judged.year)
+    with judged.reading("as_revenue") as table:
+        batteries = len(table.batteries())
+        awarded, known = (np.zeros(len(hours.month), dtype=bool) for _ in range(2))
+        for n in range(batteries):
+            (award,) = by_product(table, ["award_mw"], n).values()
+            awarded |= (award > 0).any(axis=0)
+            known |= ~np.isnan(award).any(axis=0)
+    lone, between = _lone_zeros(np.where(known, awarded.astype(float), np.nan))
+    for month, own in hours.months():
+        inner = slice(max(own.start - 1, 0), own.stop - 1)
+        if batteries >= LEAST_SUBJECTS and between[inner].sum() >= _LEAST_HOURS:
+            yield "fleet_as_lone_zero", FLEET, month, np.count_nonzero(lone[inner])
+
+
+def _days_again(days: FloatArray) -> BoolArray:
+    """True for days whose hours are those of an earlier day, not all of them zero or unknown; of the shape (days, hours)."""
+    seen, again = set[bytes](), np.zeros(len(days), dtype=bool)
+    for n, day in enumerate(days):
+        if np.nan_to_num(day).any():
+            again[n] = (own := day.tobytes()) in seen
+            seen.add(own)
+    return again
+
+
+def _again(judged: Judged) -> Rows:
+    """Days whose prices or flows are those of an earlier day to the last digit."""
+    prices = [
+        (f"{market}_day_again", "price_daily", "settlement_point", "{0}_mean{1}, {0}_min{1}, {0}_max{1}", "{0}_min{1} < {0}_max{1}", market)
+        for market in ("rt", "da")
+    ]  # fmt: skip
+    flows = ("flow_day_again", "rt_dispatch_daily", "battery", "discharge_mwh, charge_mwh", "discharge_mwh >= 1", "")
+    for name, table, subject, columns, moves, market in (*prices, flows):
+        same, there = (part.format(market, "_usd_per_mwh") for part in (columns, moves))
+        rows = judged.ask(
+            f"SELECT {subject}, {MONTH}, count(*) FILTER (n > 1) "
+            f"FROM (SELECT *, row_number() OVER (PARTITION BY {subject}, {same} ORDER BY operating_day) AS n "
+            f"FROM {{{table}}} WHERE {there}) GROUP BY ALL ORDER BY ALL"
+        )
+        yield from ((name, *row) for row in rows)
 
 
 def _real_time_as(judged: Judged) -> Rows:
@@ -366,9 +464,13 @@ def _flow_times(judged: Judged, hours: Hours, da_usd: FloatArray) -> Rows:
     known = (~np.isnan(flow)).sum(axis=0)
     fleet_flow, fleet_award = (sum_of_known(own) for own in (flow, award))
     awards = moved(fleet_award, [-lag for lag in LAGS])
+    purchases = hours.from_day(DAM_ESR_FIRST_DAY)
     of_days = np.where(known >= LEAST_SUBJECTS, fleet_flow, np.nan)
     alike_by_day = correlation(hours.by_day(of_days)[:, None], hours.by_day(da).swapaxes(0, 1))
     for month, own in hours.months():
+        if purchases[own].all() and len(batteries) >= LEAST_SUBJECTS:
+            bought, sold = (np.nansum(np.fmax(sign * award[:, own], 0.0)) for sign in (-1, 1))
+            yield "fleet_bought", FLEET, month, bought / sold if sold >= _LEAST_SOLD_MWH else None
         yield "day_flow_lag", FLEET, month, _gain_of_days(alike_by_day[hours.month_of_day == month])
         for name, other in (("fleet_flow_lag", da), ("fleet_award_lag", awards)):
             if np.count_nonzero(known[own]) >= _LEAST_HOURS:
@@ -442,7 +544,7 @@ def _fleet_before(judged: Judged) -> Rows:
         yield "capacity_before", battery, YEAR, new / old if old and new else None
 
 
-MEASURES = (_hourly, _levels, _basis, _real_time_as, _awards, _days, _fleet_before)
+MEASURES = (_hourly, _levels, _again, _basis, _services, _real_time_as, _awards, _days, _fleet_before)
 
 
 def measure(judged: Judged) -> dict[str, dict[Place, float]]:

@@ -6,12 +6,13 @@ and awards held from run to run.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from bess_assets.ercot.arrays import FloatArray, IntArray
+from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import (
     HOURS_PER_QUARTER_HOUR,
@@ -32,7 +33,17 @@ from bess_assets.settlement.runs import TELEMETRY, Kind, RunReader, Window, read
 from bess_assets.settlement.state_of_charge import SOC_CHECK, MonthFit, fit_months, soc_verdict
 
 METERED_CHECK = "metering_and_telemetry_agree"
+ZEROS_CHECK = "no_zeros_stand_between_readings"
+LEAST_MOVING_MW, MOST_LONE_ZEROS, _LEAST_READINGS = 1.0, 0.02, 96
+"""A reading of 0 between two of more than 1 MW, at a base point of more than 1 MW, is a lone zero: of telemetry at work, up to two of a hundred."""
+MOST_CROWDED, MOST_CROWDED_OF_FLEET, _LEAST_BATTERIES = 0.25, 0.03, 3
+"""Share of a battery's quarter-hours, and the median over batteries, in which flow and real-time awards together may be beyond its capacity.
+
+An award that is deployed flows and stands all the same, so that some are.
+"""
 SIZE_CHECK = "flows_and_real_time_awards_fit_the_size_of_their_battery"
+MOST_TOGETHER = 1.1
+"""Times the capacity."""
 MOST_TIMES_CAPACITY = 1.5
 """A battery charges somewhat faster than it discharges, and telemetry reads some percent high; a wrong unit is a factor of a thousand."""
 _ROUNDING_MWH = 0.1
@@ -70,6 +81,8 @@ class Flows:
             index into `SOURCES`, -1 where unknown; and how many `seconds` it was observed. Of storage resources too: state of charge at the quarter-hour's
             end, MWh; real-time AS awards, MW; run prices of these awards, weighted by them, $/MW per hour, NaN where not every second has one.
         negative_of_all_mwh: sum of the known negative parts.
+        lone_zeros: by storage resource the zeros between two readings that are none, and the readings between two such; under an empty name those of the sum of
+            real-time awards.
     """
 
     kind: Kind
@@ -79,6 +92,7 @@ class Flows:
     place: dict[str, int]
     kept: Spool
     negative_of_all_mwh: float = 0.0
+    lone_zeros: dict[str, list[int]] = field(default_factory=dict)
 
     def of(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
         """What was observed of a battery's resource of this kind; None where it has none."""
@@ -117,12 +131,19 @@ def read_flows(
     if not names or not len(reader.starts):
         return flows
     negative_mwh = np.zeros(era.stop - era.start)
+    zeros = list[IntArray]()
     tried = _some_metered(metering[0]) if metering else _NO_RESOURCES
 
     def settle(window: Window) -> None:
-        base_point = window.grids["base_point_mw"]
+        base_point, readings = window.grids["base_point_mw"], window.grids[TELEMETRY[kind]]
+        if awards:
+            awarded = np.any([(window.grids[name] > 0).any(axis=1, keepdims=True) for name in awards], axis=0)
+            of_all = _lone_zeros(awarded, ~awarded, ~awarded)
+            zeros.append(
+                np.concatenate([_lone_zeros(_moves(readings), readings == 0, _moves(base_point)), of_all], axis=1)
+            )
         here = slice(window.first - era.start, window.last - era.start)
-        lines = means.of_readings(window, window.grids[TELEMETRY[kind]], base_point)
+        lines = means.of_readings(window, readings, base_point)
         if metering:
             metering[1][:, here] += _errors(means, window, tried, lines, metering[0][tried, here])
         source = np.where(np.isnan(lines.positive), _NONE, _TELEMETRY)
@@ -141,7 +162,19 @@ def read_flows(
 
     reader.each_window(settle, era.start, era.stop)
     flows.negative_of_all_mwh = float(negative_mwh.sum())
+    if zeros:
+        flows.lone_zeros = dict(zip([*names, ""], np.sum(zeros, axis=0).T.tolist(), strict=True))
     return flows
+
+
+def _moves(mw: FloatArray) -> BoolArray:
+    return np.asarray((mw > LEAST_MOVING_MW) | (mw < -LEAST_MOVING_MW))
+
+
+def _lone_zeros(moves: BoolArray, zero: BoolArray, told: BoolArray) -> IntArray:
+    """By resource the zeros between two runs at work in which it is told to work, and the runs between two such; of runs, shape (2, resources)."""
+    between = moves[:-2] & moves[2:]
+    return np.stack([(between & zero[1:-1] & told[1:-1]).sum(axis=0), between.sum(axis=0)])
 
 
 def _names(names: Iterable[str | None]) -> list[str]:
@@ -221,6 +254,7 @@ class _Settled:
         later: sums of metering after go-live.
         months: fits of the state of charge.
         beyond: of a battery of known capacity the quarter-hours of flow and of real-time awards that are beyond it.
+        crowded: the share of quarter-hours in which both together are, where awards are known.
     """
 
     columns: dict[str, Any]
@@ -230,6 +264,7 @@ class _Settled:
     later: FloatArray = field(default_factory=lambda: np.zeros(12))
     months: list[MonthFit] = field(default_factory=list)
     beyond: dict[str, tuple[int, int]] = field(default_factory=dict)
+    crowded: dict[str, float] = field(default_factory=dict)
 
 
 def _settle_battery(
@@ -271,7 +306,7 @@ def _settle_battery(
     if "esr" in observed:
         flows = (columns[name] for name in ("soc_mwh", "charge_mwh", "discharge_mwh"))
         made.months = [*fit_months(year, row["battery"], *flows)]
-    made.beyond = beyond_size(row, columns)
+    made.beyond, made.crowded = beyond_size(row, columns), crowded(row, columns)
     for name in ("discharge_source", "charge_source"):
         columns[name] = labels_array(columns[name], SOURCES)
     return made
@@ -328,6 +363,7 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         total.later += own.later
         total.months += own.months
         total.beyond |= own.beyond
+        total.crowded |= own.crowded
         chunk = ledger.chunk(battery, **own.columns)
         of_days.append(flow_days(days, Chunk(chunk), len(of_days)))
         yield chunk
@@ -339,7 +375,8 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         _report_negative(findings, flows["load"].negative_of_all_mwh, total.charged_mwh)
     result.verdicts[METERED_CHECK] = _metered_verdict(total.compared)
     result.verdicts[SOC_CHECK] = soc_verdict(total.months)
-    result.verdicts[SIZE_CHECK] = _size_verdict(total.beyond)
+    result.verdicts[SIZE_CHECK] = _size_verdict(total.beyond, total.crowded)
+    result.verdicts[ZEROS_CHECK] = _zeros_verdict(flows["esr"].lone_zeros if "esr" in flows else {})
     _report_errors(findings, year, errors)
     _report_later(findings, int(meter.rows[boundary // QUARTER_HOURS_PER_HOUR :].sum()), total.later)
     words = "MWh: station use, or the load side's charging seen twice"
@@ -431,17 +468,54 @@ def beyond_size(row: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str,
     return {row["battery"]: (int(np.count_nonzero(flows)), int(np.count_nonzero(np.any(odd, axis=0))))}
 
 
-def _size_verdict(beyond: Mapping[str, tuple[int, int]]) -> Verdict:
-    """The verdict on the quarter-hours of flow and of real-time awards that are beyond the capacity, by battery of a known one."""
+def crowded(row: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, float]:
+    """Of a battery of known capacity the share of quarter-hours in which its net flow and its real-time awards in that direction are together beyond it."""
+    awards = {product: columns[f"{product}_rt_award_mw"] for product in PRODUCTS}
+    if not row["capacity_mw"] or not all(isinstance(award, np.ndarray) for award in awards.values()):
+        return {}
+    net = (columns["discharge_mwh"] - columns["charge_mwh"]) / HOURS_PER_QUARTER_HOUR
+    most = MOST_TOGETHER * row["capacity_mw"] + LEAST_MOVING_MW
+    up = sum(award for product, award in awards.items() if product != "regdn")
+    known = int(np.count_nonzero(~np.isnan(net + up)))
+    return (
+        {row["battery"]: np.count_nonzero((up + net > most) | (awards["regdn"] - net > most)) / known} if known else {}
+    )
+
+
+def _zeros_verdict(lone_zeros: Mapping[str, Sequence[int]]) -> Verdict:
+    """The verdict on zeros that stand between readings, by storage resource, and between real-time awards of the fleet."""
+    found = {name: counts for name, counts in lone_zeros.items() if counts[1] >= _LEAST_READINGS}
+    wrong = [
+        f"{name or 'real-time awards of all'} {zeros / of:.1%} of {of:,}"
+        for name, (zeros, of) in found.items()
+        if zeros > MOST_LONE_ZEROS * of
+    ]
+    of = f"{len(found)} storage resources at work, and their real-time awards"
+    detail = f"{len(wrong)} of {of}: {some(wrong)}" if wrong else f"{of}, no zeros between readings"
+    share = len(wrong) / max(len(found), 1)
+    return Verdict(not wrong, detail, {"resources": len(found), "resources_with_zeros": len(wrong)}, share=share)
+
+
+def _size_verdict(beyond: Mapping[str, tuple[int, int]], crowding: Mapping[str, float]) -> Verdict:
+    """The verdict on the quarter-hours of flow, of real-time awards, and of both together that are beyond the capacity, by battery of a known one."""
     wrong = [
         f"{battery} {', '.join(f'{n:,} quarter-hours of {what}' for n, what in zip(counts, ('flow', 'real-time awards'), strict=True) if n)}"
         for battery, counts in beyond.items()
         if any(counts)
     ]
+    wrong += [
+        f"{battery} {share:.0%} of its quarter-hours of flow and real-time awards together"
+        for battery, share in crowding.items()
+        if share > MOST_CROWDED
+    ]
+    if len(crowding) >= _LEAST_BATTERIES and (share := median(crowding.values())) > MOST_CROWDED_OF_FLEET:
+        wrong.append(
+            f"half of the batteries {share:.0%} or more of their quarter-hours of flow and real-time awards together"
+        )
     of, every = f"{len(beyond)} batteries with a known capacity", sum(map(sum, beyond.values()))
     detail = f"{len(wrong)} of {of}: {some(wrong)}" if wrong else f"{of}, none beyond it"
     numbers = {"batteries": len(beyond), "batteries_beyond": len(wrong), "quarter_hours_beyond": every}
-    return Verdict(not wrong, detail, numbers, share=len(wrong) / max(len(beyond), 1))
+    return Verdict(not wrong, detail, numbers, share=min(len(wrong) / max(len(beyond), 1), 1.0))
 
 
 def _metered_verdict(compared: Mapping[str, tuple[float, float]]) -> Verdict:

@@ -11,7 +11,19 @@ import pytest
 from bess_assets.checks.check import Judged
 from bess_assets.checks.comparisons import COMPARISONS, Comparison, breaches
 from bess_assets.checks.hours import Hours, correlation, gain, moved
-from bess_assets.checks.measures import FLEET, YEAR, _awards, _basis, _real_time_as
+from bess_assets.checks.measures import (
+    FLEET,
+    YEAR,
+    _again,
+    _awards,
+    _basis,
+    _days_again,
+    _lone_zeros,
+    _real_time_as,
+    _services,
+    _still,
+    _values,
+)
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import StepResult
 from bess_assets.store.paths import result_path
@@ -150,6 +162,76 @@ def test_real_time_services_are_held_against_day_ahead_ones(settings):
         "rt_award_over_da": {("OAK", 3): 1.2},
         "fleet_rt_award_over_da": {(FLEET, 3): 1.2},
     }
+
+
+def test_hours_whose_prices_are_those_before_at_every_point_are_counted():
+    hours = Hours(2024)
+    rt, da = np.random.default_rng(1).normal(size=(2, 3, len(hours.month)))
+    end = rt + 1.0
+    rt[:, 1_000] = end[:, 1_000] = end[:, 999]  # 11 February
+    rt[:2, 50] = end[:2, 50] = end[:2, 49]  # the third moves
+    da[:, 10] = da[:, 9]
+    da[2, 10] = NAN  # two points tell nothing
+    da[:, 30:33] = da[:, 29:30]
+    found = {(name, month): n for name, _, month, n in _still(hours, rt, da, end) if n}
+    assert found == {("fleet_rt_still", 2): 1, ("fleet_da_still", 1): 3}
+
+
+def test_prices_below_zero_that_were_lost_show_beside_the_day_ahead_ones():
+    price = np.array([[1.0] * 20, [-1.0] * 5 + [1.0] * 15, [1.0] * 20])
+    other = np.array([[-2.0] * 10 + [2.0] * 10] * 2 + [[-2.0] * 9 + [2.0] * 11])
+    assert _values("rt", price, other)["rt_negative"].tolist() == pytest.approx([0.0, 0.5, NAN], nan_ok=True)
+    assert "da_negative" not in _values("da", price, other)
+
+
+def test_a_zero_between_two_values_is_a_lone_one():
+    lone, between = _lone_zeros(np.array([5.0, 0.0, 4.0, 0.0, 0.0, 3.0, NAN, 2.0, 1.0, 6.0]))
+    assert np.flatnonzero(lone).tolist() == [0]
+    assert np.flatnonzero(between).tolist() == [0, 5, 7]
+
+
+def test_a_day_again_is_one_whose_hours_are_those_of_an_earlier_day():
+    days = np.array([[1.0, 2.0], [0.0, NAN], [1.0, 2.0], [0.0, NAN], [2.0, 1.0], [1.0, 2.0]])
+    assert np.flatnonzero(_days_again(days)).tolist() == [2, 5]
+
+
+def test_days_with_the_prices_or_flows_of_an_earlier_day_are_counted(settings):
+    def prices(day, low, high):
+        told = {
+            f"{market}_{what}_usd_per_mwh": v
+            for market in ("rt", "da")
+            for what, v in (("mean", 9.0), ("min", low), ("max", high))
+        }
+        return {"settlement_point": "NODE", "operating_day": date(2025, 7, day), **told}  # fmt: skip
+
+    write_rows(settings, 2025, "price_daily", [prices(1, 5.0, 9.5), prices(2, 5.0, 9.5), prices(3, 4.0, 9.5), prices(4, 9.0, 9.0), prices(5, 9.0, 9.0)])  # fmt: skip
+    flows = [{"battery": "OAK", "operating_day": date(2025, 7, n), "discharge_mwh": mwh, "charge_mwh": 3.0} for n, mwh in enumerate((0.5, 0.5, 2.0, 2.0, 2.0), start=1)]  # fmt: skip
+    write_rows(settings, 2025, "rt_dispatch_daily", flows)
+    assert dict(measured(_again, settings, 2025)) == {
+        "rt_day_again": {("NODE", 7): 1},
+        "da_day_again": {("NODE", 7): 1},
+        "flow_day_again": {("OAK", 7): 2},
+    }
+
+
+def test_an_hour_without_an_award_of_any_battery_between_hours_with_some_is_counted(settings):
+    hours = len(Hours(2026).month)
+    awards = np.full(hours, 5.0)
+    awards[[100, 200, 201]] = 0.0
+    schema = arrow_schema(TABLES["as_revenue"])
+    names = np.repeat(["ASH", "ELM", "OAK"], hours)
+    of_oak = np.concatenate([np.zeros(2 * hours), awards])
+    own = {"battery": names} | {f"{p}_award_mw": of_oak for p in PRODUCTS}
+    blank = {field.name: np.zeros(len(names), dtype=bool) for field in schema if field.type == pa.bool_()}
+    columns = [
+        pa.array(own[f.name] if f.name in own else blank.get(f.name, [None] * len(names))).cast(f.type) for f in schema
+    ]
+    path = result_path(settings.results, "as_revenue", 2026)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    loose = pa.schema([field.with_nullable(True) for field in schema])
+    pq.write_table(pa.Table.from_arrays(columns, schema=loose), path, row_group_size=hours)
+    found = measured(_services, settings, 2026)["fleet_as_lone_zero"]
+    assert {place: n for place, n in found.items() if n} == {(FLEET, 1): 1}
 
 
 def test_a_series_that_does_not_move_has_no_correlation_with_another():

@@ -7,7 +7,15 @@ import pytest
 
 from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.settlement.dispatch import METERED_CHECK, SIZE_CHECK, bess_dispatch, beyond_size
+from bess_assets.settlement.dispatch import (
+    METERED_CHECK,
+    SIZE_CHECK,
+    ZEROS_CHECK,
+    _size_verdict,
+    bess_dispatch,
+    beyond_size,
+    crowded,
+)
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_DISPATCH
 from bess_assets_tests.resources import ALONE, COMBO, ESR, GEN, KEY, LOAD, RENAMED, STORAGE, USER_SAYS_NONE, WIND
@@ -26,8 +34,8 @@ def _dispatch(root, *batteries, year=2024, **more):
     return take(result), result.findings.items
 
 
-def _verdict(root, *batteries, check=METERED_CHECK):
-    result = bess_dispatch(inputs_of(root, 2024, *(batteries or (COMBO,))))
+def _verdict(root, *batteries, check=METERED_CHECK, year=2024):
+    result = bess_dispatch(inputs_of(root, year, *(batteries or (COMBO,))))
     take(result)
     return result.verdicts[check]
 
@@ -275,6 +283,46 @@ def test_a_battery_that_flows_beyond_its_capacity_is_named(tmp_path, capacity_mw
     _gen(tmp_path, *runs_of_day(DAY, output_mw=8.0))
     verdict = _verdict(tmp_path, COMBO | {"capacity_mw": capacity_mw}, check=SIZE_CHECK)
     assert (verdict.passed, verdict.detail) == (capacity_mw != 4.0, detail)
+
+
+@pytest.mark.parametrize(("flow", "up", "down", "share"), [
+    (100.0, 11.0, 0.0, 0.0), (100.0, 12.0, 0.0, 1.0), (-100.0, 205.0, 11.0, 0.0), (-100.0, 0.0, 12.0, 1.0), (0.0, 60.0, 60.0, 0.0),
+])  # fmt: skip
+def test_flow_and_real_time_awards_together_fit_a_tenth_over_the_capacity(flow, up, down, share):
+    awards = {f"{product}_rt_award_mw": np.full(4, 0.0) for product in PRODUCTS}
+    awards |= {"rrs_rt_award_mw": np.full(4, up), "regdn_rt_award_mw": np.full(4, down)}
+    flows = {"discharge_mwh": np.full(4, max(flow, 0.0) / 4), "charge_mwh": np.full(4, max(-flow, 0.0) / 4)}
+    flows["discharge_mwh"][0] = NAN
+    assert crowded({"battery": KEY, "capacity_mw": 100.0}, awards | flows) == {KEY: share}
+    assert crowded({"battery": KEY, "capacity_mw": None}, awards | flows) == {}
+
+
+def test_awards_beside_flows_that_leave_no_room_for_them_are_named():
+    fits = dict.fromkeys("ABC", (0, 0))
+    assert _size_verdict(fits, dict.fromkeys("ABC", 0.03)).passed
+    assert _size_verdict(fits, {"A": 0.3, "B": 0.0, "C": 0.0}).detail.endswith(
+        "A 30% of its quarter-hours of flow and real-time awards together"
+    )
+    assert "half of the batteries 4% or more" in _size_verdict(fits, dict.fromkeys("ABC", 0.04)).detail
+
+
+def test_zeros_that_stand_between_readings_of_storage_or_between_awards_are_named(tmp_path):
+    base = {"base_point_mw": 8.0}
+    stamps = [NEW_YEAR + timedelta(minutes=5 * n) for n in range(300)]
+
+    def verdict(every: int, award: float = 3.0, **more: float):
+        rows = [
+            run(stamp, ESR, output_mw=0.0 if n % every == 1 else 9.0, regup_award_mw=0.0 if n % 20 == 1 else award, **base | more)
+            for n, stamp in enumerate(stamps)
+        ]  # fmt: skip
+        write_rollup(tmp_path, "sced_esr_resources", 2026, rows)
+        return _verdict(tmp_path, STORAGE, check=ZEROS_CHECK, year=2026)
+
+    assert ESR in verdict(10).detail
+    assert "real-time awards of all" in verdict(1_000).detail
+    assert verdict(1_000, award=0.0).passed
+    assert ESR not in verdict(10, base_point_mw=0.0).detail  # at rest
+    assert ESR not in verdict(100).detail
 
 
 @pytest.mark.parametrize(("metered", "tried"), [(32, 32), (33, 17), (40, 20)])
