@@ -74,8 +74,8 @@ COMPARISONS = (
     Comparison("da_at_bound", 0, 3, "hours", "day-ahead prices at one whole highest value", _DA),
     Comparison("rt_negative", 0.02, 50, "times", "real-time prices below zero over day-ahead ones, in months with some of these", _RT),
     # prices by time
-    Comparison("fleet_rt_still", 0, 3, "hours", "real-time prices at all points as they were in the quarter-hour before", _RT),
-    Comparison("fleet_da_still", 0, 3, "hours", "day-ahead prices at all points as they were in the hour before", _DA),
+    Comparison("fleet_rt_still", 0, 3, "hours", "real-time prices at most points as they were in the quarter-hour before", _RT),
+    Comparison("fleet_da_still", 0, 3, "hours", "day-ahead prices at most points as they were in the hour before", _DA),
     Comparison("rt_day_again", 0, 1, "days", "days with the real-time prices of an earlier day", _RT),
     Comparison("da_day_again", 0, 1, "days", "days with the day-ahead prices of an earlier day", _DA),
     Comparison("fleet_rt_with_da", 0.2, 1, "correlation", "hourly real-time prices with day-ahead ones", f"{_RT}, or {_DA}: time"),

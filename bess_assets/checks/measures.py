@@ -28,6 +28,7 @@ _LEAST_ALIKE = 0.25  # correlation at the best lag: below it a lag says nothing
 LEAST_SUBJECTS, LEAST_MONTHS = 3, 4
 _LEAST_USD_PER_MWH = 5.0  # of a mean: near zero a ratio says nothing
 _OF_AN_HOUR = 20.0  # $/MWh, of either price: below it wind may well part the two
+_MOST_POINTS = 0.8
 _LEAST_NEGATIVE = 10  # hours of a month, of those looked at, with a day-ahead price below zero
 AT_BOUND = 3  # so many prices may be equal to the highest of a month
 _LEAST_CAP_USD = 1_900  # ERCOT's own caps, at which prices do stand, were 2,000 and more
@@ -100,11 +101,12 @@ def _still(hours: Hours, rt: FloatArray, da: FloatArray, rt_at_end: FloatArray) 
 
 
 def _all_equal(prices: Sequence[FloatArray]) -> BoolArray:
-    """True in the hours in which prices are equal at each of the points where all are known, of which there are some."""
+    """True in the hours in which prices are equal at most points where all are known, of which there are some."""
     first, *others = prices
     known: BoolArray = np.logical_and.reduce([~np.isnan(own) for own in prices])
     equal: BoolArray = np.logical_and.reduce([first == own for own in others])
-    return np.asarray((equal | ~known).all(axis=0) & (known.sum(axis=0) >= LEAST_SUBJECTS))
+    count = known.sum(axis=0)
+    return np.asarray(((equal & known).sum(axis=0) >= _MOST_POINTS * count) & (count >= LEAST_SUBJECTS))
 
 
 def _lone_zeros(series: FloatArray) -> tuple[BoolArray, BoolArray]:
@@ -468,8 +470,9 @@ def _flow_times(judged: Judged, hours: Hours, da_usd: FloatArray) -> Rows:
     of_days = np.where(known >= LEAST_SUBJECTS, fleet_flow, np.nan)
     alike_by_day = correlation(hours.by_day(of_days)[:, None], hours.by_day(da).swapaxes(0, 1))
     for month, own in hours.months():
-        if purchases[own].all() and len(batteries) >= LEAST_SUBJECTS:
-            bought, sold = (np.nansum(np.fmax(sign * award[:, own], 0.0)) for sign in (-1, 1))
+        if np.count_nonzero(purchases[own]) >= _LEAST_HOURS and len(batteries) >= LEAST_SUBJECTS:
+            may_buy = award[:, own][:, purchases[own]]
+            bought, sold = (np.nansum(np.fmax(sign * may_buy, 0.0)) for sign in (-1, 1))
             yield "fleet_bought", FLEET, month, bought / sold if sold >= _LEAST_SOLD_MWH else None
         yield "day_flow_lag", FLEET, month, _gain_of_days(alike_by_day[hours.month_of_day == month])
         for name, other in (("fleet_flow_lag", da), ("fleet_award_lag", awards)):

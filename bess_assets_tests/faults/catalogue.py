@@ -193,6 +193,32 @@ def _numbers_with(name: str, value: float) -> Edit:
     return lambda sheet: sheet.put_as_they_are(name, np.where(_june(sheet), value, sheet.values(name)))
 
 
+def _hours(sheet: Sheet) -> np.ndarray:
+    return np.array([int(str(hour)[:2]) for hour in sheet.values("hour_ending")])
+
+
+def _runs(sheet: Sheet) -> np.ndarray:
+    """The number of each row's run."""
+    return np.asarray(np.unique(sheet.values("sced_stamp").astype(str), return_inverse=True)[1])
+
+
+def _august_is_july(sheet: Sheet) -> Sheet:
+    july = sheet.keep(sheet.on(date(2025, 7, 1), date(2025, 7, 31)))
+    days = (july.days() + 31).astype("datetime64[D]")
+    return sheet.drop(sheet.on(date(2025, 8, 1), date(2025, 8, 31))).add(july.put("operating_day", days))
+
+
+def _stand_in_even_hours(sheet: Sheet) -> Sheet:
+    values, hours = sheet.values(PRICE).copy(), _hours(sheet)
+    in_time = np.lexsort((sheet.values("interval").astype(int), hours, sheet.days()))
+    names = np.char.add(sheet.values("settlement_point").astype(str), sheet.values("settlement_point_type").astype(str))
+    for name in np.unique(names):
+        rows = in_time[names[in_time] == name]
+        last = np.maximum.accumulate(np.where(hours[rows] % 2 == 0, 0, np.arange(len(rows))))
+        values[rows] = values[rows[last]]
+    return sheet.put(PRICE, values)
+
+
 def _repeated_hour(sheet: Sheet) -> Mask:
     return sheet.on(AUTUMN) & sheet.where("repeated_hour", "Y")
 
@@ -1221,6 +1247,75 @@ FAULTS: tuple[Fault, ...] = (
         edit(SGEN, lambda s: s.drop(_june(s)).add(_stamps_later(s.keep(_june(s))))),
         ERROR,
         (("error", "another time zone from 2025-06-01 on"),),
+    ),
+    Fault(
+        "clearing prices twice as high all year",
+        "AS_prices doubled, in day-ahead files that state no MCPC",
+        scaled(AS, MCPC, 2.0),
+        UNSEEN,
+        size="26.82% of the fleet's total, at most 59.94% of a battery's",
+    ),
+    Fault(
+        "clearing prices 0 in every fourth hour",
+        "MCPC of all products 0 in hours 4, 8, .. 24 in AS_prices",
+        edit(AS, lambda s: s.change(MCPC, _hours(s) % 4 == 0, 0.0)),
+        CHECK,
+        ((_AGREE, "every clearing price is 0"),),
+        fast=True,
+    ),
+    Fault(
+        "one product's prices 0 in every fourth hour",
+        "MCPC of RRS 0 in hours 4, 8, .. 24 in AS_prices",
+        edit(AS, lambda s: s.change(MCPC, (_hours(s) % 4 == 0) & s.where("product", "RRS"), 0.0)),
+        CHECK,
+        ((_AGREE, "zeros among clearing prices between two that are none"),),
+    ),
+    Fault(
+        "a month's clearing prices under the next month's dates",
+        "rows of AS_prices of July with the dates of August in the place of August's",
+        edit(AS, _august_is_july),
+        CHECK,
+        ((_AGREE, "days with the clearing prices of an earlier day"),),
+    ),
+    Fault(
+        "real-time prices that stand for every second hour",
+        "each price of even hours that of the quarter-hour before in RT_prices",
+        edit(RT, _stand_in_even_hours),
+        CHECK,
+        ((_AGREE, "as they were in the quarter-hour before"),),
+    ),
+    Fault(
+        "real-time prices below zero cut off",
+        "negative RT prices 0",
+        edit(RT, lambda s: s.put(PRICE, np.maximum(s.values(PRICE), 0.0))),
+        CHECK,
+        ((_AGREE, "real-time prices below zero"),),
+    ),
+    Fault(
+        "purchases of storage cut off",
+        "negative energy awards 0 in DAM_ESR_Resources",
+        edit(ESR, lambda s: s.put("award_mw", np.maximum(s.values("award_mw"), 0.0))),
+        CHECK,
+        ((_AGREE, "MWh bought over MWh sold"),),
+    ),
+    Fault(
+        "zeros among the readings of storage",
+        "output 0 in every fifth run of SCED_ESR_Resources",
+        edit(SESR, lambda s: s.change("output_mw", _runs(s) % 5 == 0, 0.0)),
+        CHECK,
+        (("no_zeros_stand_between_readings of bess_dispatch", "ESR"),),
+    ),
+    Fault(
+        "real-time awards of one product in another unit",
+        "REGUP awards of SCED_ESR_Resources four times as high",
+        scaled(SESR, "regup_award_mw", 4.0),
+        CHECK,
+        (
+            (
+                "flows_and_real_time_awards_fit_the_size_of_their_battery of bess_dispatch",
+                "flow and real-time awards together",
+            ),
+        ),
     ),
     Fault(
         "a month of blank awards",

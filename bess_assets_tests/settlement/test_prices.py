@@ -104,6 +104,15 @@ def test_a_missing_node_price_stays_null_and_is_never_a_hubs(tmp_path):
     assert (unpriced.count, unpriced.detail) == (2, f"{NODE}, OTHER_RN")
 
 
+def test_hours_after_the_last_expected_day_make_no_node_unpriced(tmp_path):
+    hours = range(1, 25)
+    write_rollup(tmp_path, "da_prices", 2024, [_da(hour, 20.0) for hour in hours])
+    write_rollup(tmp_path, "rt_prices", 2024, [_rt(hour, i, 20.0) for hour in hours for i in (1, 2, 3, 4)])
+    days = dict.fromkeys(("expected_first_day", "expected_last_day"), date(2024, 1, 1))
+    assert not found(_prices(tmp_path, {**ALONE, **days})[1], "unpriced")
+    assert found(_prices(tmp_path, {**ALONE, **days, "expected_last_day": date(2024, 1, 2)})[1], "unpriced")
+
+
 def _labels_of_the_year(year):
     """Day, hour ending and flag of each hour of a year, from the calendar alone."""
     spring, autumn = SPRING_AND_AUTUMN[year]
