@@ -3,7 +3,7 @@
     python -m tools.mutants energy ancillary --out mutants.jsonl
 
 Belongs here: which faults are made, how a module is run with one, the list of those that no test saw.
-Does not: judging a survivor. It is killed by a sharper test, or explained in docs/reliability.md as making no difference.
+Does not: judging a survivor. It is killed by a sharper test, or makes no difference.
 
 A mutant is one change of the module's syntax tree. Third-party packages are imported once, in a parent; each mutant is a fork of it that imports the project
 afresh, with the changed module in the place of the file's, and runs the module's tests until the first fails. Nothing is written to the source. One process
