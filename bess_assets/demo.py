@@ -61,10 +61,9 @@ class Market:
         return {**self.answered(), "form": self.form, **prices, "version": bess_assets.__version__}
 
 
-def demo_settings(home: str | Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+def demo_settings(home: str | Path | None) -> Settings:
     """Settings of a demo: all folders inside its home."""
-    env = (os.environ if environ is None else environ).items()
-    return load_settings(home, {name: value for name, value in env if name not in _OUTSIDE_A_DEMO})
+    return load_settings(home, {name: value for name, value in os.environ.items() if name not in _OUTSIDE_A_DEMO})
 
 
 def refuse_a_home_in_use(settings: Settings) -> None:

@@ -100,7 +100,6 @@ def asking(
     of: str,
     right: str,
     numbers: Callable[[list[tuple[Any, ...]], list[str]], dict[str, float | None]],
-    beyond: str = "",
 ) -> Callable[[Judged], Verdict]:
     """The judge of a check that asks one question and lists the rows that are wrong.
 
@@ -110,13 +109,12 @@ def asking(
         of: words for the rows, with `{}` for their number.
         right: words for no row being wrong.
         numbers: the numbers of the verdict, from the rows and the phrases.
-        beyond: words for the rows that are wrong.
     """
 
     def judge(judged: Judged) -> Verdict:
         rows = judged.ask(sql)
         phrases, known = [phrase for row in rows for phrase in wrong(*row)], of.format(len(rows))
-        detail = f"{len(phrases)} of {known}{beyond}: {some(phrases)}" if phrases else f"{known}, {right}"
+        detail = f"{len(phrases)} of {known}: {some(phrases)}" if phrases else f"{known}, {right}"
         return Verdict(not phrases, detail, numbers(rows, phrases), share=len(phrases) / max(len(rows), 1))
 
     return judge
