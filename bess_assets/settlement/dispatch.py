@@ -36,7 +36,7 @@ METERED_CHECK = "metering_and_telemetry_agree"
 ZEROS_CHECK = "no_zeros_stand_between_readings"
 LEAST_MOVING_MW, MOST_LONE_ZEROS, _LEAST_READINGS = 1.0, 0.02, 96
 """A reading of 0 between two of more than 1 MW, at a base point of more than 1 MW, is a lone zero: of telemetry at work, up to two of a hundred."""
-MOST_CROWDED, MOST_CROWDED_OF_FLEET, _LEAST_BATTERIES = 0.25, 0.03, 3
+MOST_CROWDED, MOST_CROWDED_OF_FLEET, _LEAST_BATTERIES = 0.25, 0.1, 3
 """Share of a battery's quarter-hours, and the median over batteries, in which flow and real-time awards together may be beyond its capacity.
 
 An award that is deployed flows and stands all the same, so that some are.

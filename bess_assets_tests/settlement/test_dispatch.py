@@ -299,11 +299,11 @@ def test_flow_and_real_time_awards_together_fit_a_tenth_over_the_capacity(flow, 
 
 def test_awards_beside_flows_that_leave_no_room_for_them_are_named():
     fits = dict.fromkeys("ABC", (0, 0))
-    assert _size_verdict(fits, dict.fromkeys("ABC", 0.03)).passed
+    assert _size_verdict(fits, dict.fromkeys("ABC", 0.1)).passed
     assert _size_verdict(fits, {"A": 0.3, "B": 0.0, "C": 0.0}).detail.endswith(
         "A 30% of its quarter-hours of flow and real-time awards together"
     )
-    assert "half of the batteries 4% or more" in _size_verdict(fits, dict.fromkeys("ABC", 0.04)).detail
+    assert "half of the batteries 11% or more" in _size_verdict(fits, dict.fromkeys("ABC", 0.11)).detail
 
 
 def test_zeros_that_stand_between_readings_of_storage_or_between_awards_are_named(tmp_path):
