@@ -289,6 +289,13 @@ def test_the_newest_correction_of_a_key_stands(tmp_path, corrected):
     assert Oak(tmp_path, extra).usd[0] == 8 * 30 * 23 + 8 * 45
 
 
+@pytest.mark.parametrize("kind", [None, pytest.param("PCCRN", marks=pytest.mark.slow)])
+def test_the_newest_report_of_a_real_time_price_stands_whatever_its_type(tmp_path, kind):
+    again = small.market()["SPPHLZNP6905"].assign(SettlementPointType=kind, SettlementPointPrice=999)
+    extra = {"SPPHLZNP6905_again.csv": again.dropna(axis="columns").to_csv(index=False)}
+    assert Oak(tmp_path, extra).usd[1] == (6 - 2 - 8) * 999 * 24
+
+
 @pytest.mark.slow
 def test_a_history_fills_what_reports_lack_and_counts_where_it_says_otherwise(tmp_path):
     hub = [f"{small.DAY},{hour:02d}:00,N,OAK_RN,{usd}" for hour, usd in ((1, 30), (2, 30.01), (3, 30.02), (4, 12))]

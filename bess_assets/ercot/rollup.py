@@ -28,7 +28,8 @@ from bess_assets.ercot.reports import day_named
 EXAMPLES = 20
 """Contradicting reports named in a manifest, at most."""
 
-_FORMAT = 1
+_FORMAT = 2
+"""From 2 on a settlement point has one price whatever its type."""
 _ROW_GROUP_ROWS = 2**18
 _ROW_GROUP_BYTES = 2**26
 _SCRATCH_GROUP_BYTES = 2**24
@@ -36,6 +37,8 @@ _VALUE_BYTES = 8
 _NEAR_DAYS = 15
 """ERCOT has published late and early; half a month off is another day."""
 _TYPE_COLUMNS = ("resource_type", "settlement_point_type")
+_IN_KEY = {"settlement_point_type": "coalesce(settlement_point_type LIKE '%EW', false)"}
+"""How the key reads a column: LZ and LZEW, or LZ_DC and LZ_DCEW, are two rows of one zone; any other type, or none, is that of the same row."""
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _NO_ROWS = pa.table({})
 _WRITTEN_AS_DICTIONARY = {"report", LAYOUT_COLUMN, "published"}
@@ -112,6 +115,7 @@ class BuiltFile(DayFile):
         with pq.ParquetFile(path) as file:
             says = json.loads(file.schema_arrow.metadata[METADATA_KEY])
         self.columns: dict[str, str] = says["columns"]
+        self.older = says["format"] < _FORMAT
         self.layouts = [layouts.setdefault(tuple(layout), len(layouts)) for layout in says["layouts"]]
         super().__init__(path)
 
@@ -205,7 +209,9 @@ class Merge:
         """
         self._dataset, self._reports = dataset, reports
         self._files = [*([built] if built else []), *new]
-        self._touched = {day for file in new for day in file.counts}
+        # an older version kept rows that are dropped now
+        chosen = self._files if built and built.older else new
+        self._touched = {day for file in chosen for day in file.counts}
         self.schema = _common(file.schema for file in self._files)
         self._most = max(stretch_bytes // (_VALUE_BYTES * len(self.schema)), 1)
         # an edition that only the time of its file dates stands behind every other: unpacking or copying makes that time anew
@@ -244,7 +250,7 @@ class Merge:
         key, there = self._dataset.key, table.schema.names
         names = key or [name for name in NAME_COLUMNS if name in there][:1]
         order = [f"{name} NULLS FIRST" for name in dict.fromkeys((*_TYPE_COLUMNS, *names)) if name in there]
-        own = [name if name in there else "NULL" for name in key] or ["NULL"]
+        own = [_IN_KEY.get(name, name) if name in there else "NULL" for name in key] or ["NULL"]
         query = (_NEWEST_OF_EACH if key else _NEWEST_OF_DAY).format(
             key=", ".join(own), first_of_key=own[0], time=TIME, layout=LAYOUT_COLUMN, order=", ".join(order) or "n"
         )

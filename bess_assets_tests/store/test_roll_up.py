@@ -223,12 +223,56 @@ def test_two_files_of_one_time_that_contradict_each_other_are_named(reports, bui
     assert rows_of(built, "Awarded Quantity") == [(2.0,)]
 
 
-def test_load_zones_keep_both_their_types(reports, built):
-    kinds = ("LZ", "LZEW")
+TYPE_AND_PRICE = ("SettlementPointType", "SettlementPointPrice")
+
+
+@pytest.mark.parametrize("kinds", [("LZ", "LZEW"), ("LZ_DC", "LZ_DCEW")])
+def test_load_zones_keep_both_their_types(reports, built, kinds):
     put(reports / "a.csv", text(RT_SPP, [rt_price(DAY, 1, 1, n, "LZ_WEST", kind) for n, kind in enumerate(kinds)]))
+    found = one(roll_up(reports, built), "rt_prices").manifest
+    assert rows_of(built, *TYPE_AND_PRICE, dataset="rt_prices") == [(kinds[0], 0.0), (kinds[1], 1.0)]
+    assert found["rows"]["contradicting"] == 0
+
+
+UNTYPED = text(RT_SPP.replace("SettlementPointType,", ""), [rt_price(DAY, 1, 1, 999).replace("RN,", "", 1)])
+OTHER_TYPE = text(RT_SPP, [rt_price(DAY, 1, 1, 999, kind="PCCRN")])
+
+
+def post_price(reports: Path, day: str, content: str) -> Path:
+    return put(reports / f"cdr.00012301.0000000000000000.{day}.010000000.SPPHLZNP6905.csv", content)
+
+
+@pytest.mark.parametrize(("again", "kind"), [(UNTYPED, None), (OTHER_TYPE, "PCCRN")])
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("newest", ["typed", "again"])
+def test_the_newest_publication_of_a_points_price_stands_whatever_its_type(
+    reports, built, again, kind, at_once, newest
+):
+    first = text(RT_SPP, [rt_price(DAY, 1, 1, 10)])
+    contents = (first, again) if newest == "again" else (again, first)
+    for day, content in zip(("20240106", "20240110"), contents, strict=True):
+        post_price(reports, day, content)
+        if not at_once:
+            roll_up(reports, built)
     roll_up(reports, built)
-    found = rows_of(built, "SettlementPointType", "SettlementPointPrice", dataset="rt_prices")
-    assert found == [("LZ", 0.0), ("LZEW", 1.0)]
+    wanted = (kind, 999.0) if newest == "again" else ("RN", 10.0)
+    assert rows_of(built, *TYPE_AND_PRICE, dataset="rt_prices") == [wanted]
+    assert manifest(built, "rt_prices")["rows"]["superseded"] == 1
+
+
+def test_a_rollup_of_an_older_version_loses_a_points_older_price_when_any_day_is_new(reports, built, monkeypatch):
+    post_price(reports, "20240106", text(RT_SPP, [rt_price(DAY, 1, 1, 10)]))
+    post_price(reports, "20240110", UNTYPED)
+    with monkeypatch.context() as before:
+        before.setattr(merging, "_FORMAT", 1)
+        before.setattr(merging, "_IN_KEY", {})
+        roll_up(reports, built)
+    assert len(rows_of(built, *TYPE_AND_PRICE, dataset="rt_prices")) == 2
+    post_price(reports, "20240107", text(RT_SPP, [rt_price(NEXT, 1, 1, 20)]))
+    roll_up(reports, built)
+    assert rows_of(built, *TYPE_AND_PRICE, dataset="rt_prices") == [(None, 999.0), ("RN", 20.0)]
+    rows = manifest(built, "rt_prices")["rows"]
+    assert (rows["read"], rows["kept"], rows["superseded"]) == (3, 2, 1)
 
 
 def test_rows_that_nothing_names_are_kept_all_and_the_newest_publication_of_a_day_stands_whole(reports, built):
