@@ -484,7 +484,8 @@ def crowded(row: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, flo
 
 def _zeros_verdict(lone_zeros: Mapping[str, Sequence[int]]) -> Verdict:
     """The verdict on zeros that stand between readings, by storage resource, and between real-time awards of the fleet."""
-    found = {name: counts for name, counts in lone_zeros.items() if counts[1] >= _LEAST_READINGS}
+    few = len(lone_zeros) <= _LEAST_BATTERIES  # batteries, of which all may well have no award for a run
+    found = {name: own for name, own in lone_zeros.items() if own[1] >= _LEAST_READINGS and not (few and not name)}
     wrong = [
         f"{name or 'real-time awards of all'} {zeros / of:.1%} of {of:,}"
         for name, (zeros, of) in found.items()

@@ -308,18 +308,20 @@ def test_awards_beside_flows_that_leave_no_room_for_them_are_named():
 
 def test_zeros_that_stand_between_readings_of_storage_or_between_awards_are_named(tmp_path):
     base = {"base_point_mw": 8.0}
+    batteries = [{**STORAGE, "battery": name[:3], "esr_resource": name} for name in ("ASH_ESR1", "ELM_ESR1", ESR)]
     stamps = [NEW_YEAR + timedelta(minutes=5 * n) for n in range(300)]
 
-    def verdict(every: int, award: float = 3.0, **more: float):
+    def verdict(every: int, award: float = 3.0, among: int = 3, **more: float):
         rows = [
             run(stamp, ESR, output_mw=0.0 if n % every == 1 else 9.0, regup_award_mw=0.0 if n % 20 == 1 else award, **base | more)
             for n, stamp in enumerate(stamps)
         ]  # fmt: skip
         write_rollup(tmp_path, "sced_esr_resources", 2026, rows)
-        return _verdict(tmp_path, STORAGE, check=ZEROS_CHECK, year=2026)
+        return _verdict(tmp_path, *batteries[-among:], check=ZEROS_CHECK, year=2026)
 
     assert ESR in verdict(10).detail
     assert "real-time awards of all" in verdict(1_000).detail
+    assert verdict(1_000, among=2).passed  # two may well have no award for a run
     assert verdict(1_000, award=0.0).passed
     assert ESR not in verdict(10, base_point_mw=0.0).detail  # at rest
     assert ESR not in verdict(100).detail
