@@ -627,7 +627,6 @@ FAULTS: tuple[Fault, ...] = (
         edit(AS, lambda s: s.scale(MCPC, 0.0, s.where("product", "RRS"))),
         CHECK,
         ((_AGREE, "zeros among clearing prices"),),
-        fast=True,
     ),
     Fault(
         "text that is no number",
@@ -1261,7 +1260,6 @@ FAULTS: tuple[Fault, ...] = (
         edit(AS, lambda s: s.change(MCPC, _hours(s) % 4 == 0, 0.0)),
         CHECK,
         ((_AGREE, "every clearing price is 0"),),
-        fast=True,
     ),
     Fault(
         "one product's prices 0 in every fourth hour",
